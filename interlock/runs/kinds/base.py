@@ -1,0 +1,110 @@
+"""What a step kind is, and the registry of kinds.
+
+A kind is one object with a name. Other contexts register theirs in their ``apps.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeVar
+
+from interlock.lifecycle.refused import invalid
+from interlock.lifecycle.run.plan import HostPlan, StepPlan
+from interlock.lifecycle.run.states import StepStatus
+from interlock.remote import Link
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one try ended. ``error`` is a code; ``result`` is kept with a solo step."""
+
+    status: StepStatus
+    exit_code: int | None = None
+    error: str = ""
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+
+SUCCEEDED = Outcome(StepStatus.SUCCEEDED)
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    id: int
+    title: str
+    origin: str
+    origin_id: int | None
+    project_id: int
+    lock_token: int
+    parameters: Mapping[str, str]
+
+
+class Work(Protocol):
+    """One try of one step, on one host or (``host`` is None) on the platform's side."""
+
+    run: RunFacts
+    step: StepPlan
+    host: HostPlan | None
+    try_number: int
+    body_id: str
+
+    async def link(self) -> Link:
+        """The host's connection; for a solo step a shell on this machine."""
+
+    async def run_body(
+        self,
+        script: bytes,
+        *,
+        interpreter: Literal["sh", "bash", "python3"] = "sh",
+        env: Mapping[str, str] | None = None,
+        files: Mapping[str, bytes] | None = None,
+        cwd: str | None = None,
+        fence_directory: str | None = None,
+    ) -> Outcome:
+        """Run the try's one body to its end: at most once, log kept, time limit and stop obeyed.
+
+        After a worker's death another one calls the kind again for the same try; this then follows
+        the body that is already there. Parameters and secrets of the run are in its environment.
+        """
+
+    async def say(self, text: str) -> None:
+        """Add a line to the log of a step that runs no body."""
+
+    async def in_database(self, call: Callable[[], T]) -> T:
+        """Run ``call`` in the engine's database thread."""
+
+
+class Kind(Protocol):
+    """A kind of step. ``carry_out`` must be repeatable: it is called again when a worker died."""
+
+    name: str
+
+    def check(self, params: Mapping[str, Any], *, on_hosts: bool) -> None:
+        """Raise ``Refused`` for parameters that cannot work."""
+
+    def carry_out(self, work: Work) -> Awaitable[Outcome]: ...
+
+
+_kinds: dict[str, Kind] = {}
+
+
+def register(kind: Kind) -> None:
+    _kinds[kind.name] = kind
+
+
+def find(name: str) -> Kind | None:
+    """The kind, or None: a newer worker may know it."""
+    return _kinds.get(name)
+
+
+def names() -> list[str]:
+    return sorted(_kinds)
+
+
+def check_step(step: StepPlan, *, on_hosts: bool) -> None:
+    kind = find(step.kind)
+    if kind is None:
+        raise invalid("kind_not_known", step=step.name, kind=step.kind, known=", ".join(names()))
+    kind.check(step.params, on_hosts=on_hosts)
