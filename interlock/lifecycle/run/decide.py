@@ -1,0 +1,360 @@
+"""What becomes of a run: ``decide_run``. Pure: the plan, the run and the event in, run and effects out.
+
+Only the current stage is part of the value. A rollout comes with a tally of its current batch, counted
+from rows in the same transaction; no list of targets enters here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from interlock.lifecycle.refused import Refused
+from interlock.lifecycle.run.events import (
+    ApprovalEnded,
+    CancelIdle,
+    Effect,
+    GaveUp,
+    HostsExcluded,
+    LanesChanged,
+    LocksRefused,
+    LocksTaken,
+    OpenApproval,
+    PlanReplaced,
+    ReadyBatch,
+    ReadyStep,
+    ResetStages,
+    RunEnded,
+    RunEvent,
+    SetTimer,
+    Started,
+    StepEnded,
+    StepResolved,
+    StepRetried,
+    StepSkipped,
+    StopAsked,
+    TakeLocks,
+    TimerDue,
+    WentOn,
+)
+from interlock.lifecycle.run.plan import Key, Plan, Rollout, StepPlan
+from interlock.lifecycle.run.states import STEP_BROKEN, STEP_ENDED, STEP_PASSED, RunStatus, StepStatus
+from interlock.lifecycle.run.value import BranchState, RunState, Tally
+
+
+Decision = tuple[RunState, list[Effect]]
+
+
+def decide_run(plan: Plan, run: RunState, event: RunEvent) -> Decision:
+    """Raise ``Refused`` where a person's verb does not fit; anything else that does not fit is no change."""
+    effects: list[Effect] = []
+    if run.ended:
+        if isinstance(event, StepEnded | LanesChanged | TimerDue):
+            return run, []
+        raise Refused("run_ended", status=run.status.value)
+    run = _take(plan, run, event, effects)
+    return _settle(plan, run, effects), effects
+
+
+def _take(plan: Plan, run: RunState, event: RunEvent, effects: list[Effect]) -> RunState:
+    match event:
+        case Started():
+            return _start(plan, run, effects)
+        case StepEnded():
+            return _step_ended(plan, run, event, effects)
+        case LanesChanged():
+            return run
+        case TimerDue():
+            return _timer_due(plan, run, event)
+        case ApprovalEnded():
+            return _approval_ended(plan, run, event)
+        case LocksTaken():
+            return _begin_stage(plan, replace(run, locked=True, hold=""), plan.locks_at, effects)
+        case LocksRefused():
+            return replace(run, hold=event.code)
+        case PlanReplaced():
+            return _plan_replaced(plan, run, effects)
+        case StopAsked():
+            return _stop(plan, run)
+        case GaveUp():
+            return _give_up(plan, run)
+        case StepRetried() | StepSkipped() | HostsExcluded() | StepResolved() | WentOn():
+            return _verb(plan, run, event, effects)
+    assert_never(event)
+
+
+# --- events
+
+
+def _start(plan: Plan, run: RunState, effects: list[Effect]) -> RunState:
+    if run.stage >= 0 and not run.hold:
+        raise Refused("run_already_started", status=run.status.value)
+    return _begin_stage(plan, replace(run, hold=""), max(run.stage, 0), effects)
+
+
+def _step_ended(plan: Plan, run: RunState, event: StepEnded, effects: list[Effect]) -> RunState:
+    branch = next((b for b in run.branches if b.key == event.key), None)
+    if branch is None or branch.status is not StepStatus.RUNNING or branch.phase:
+        return run
+    spec = plan.branch(event.key)
+    assert isinstance(spec, StepPlan)
+    if not run.stop_requested and branch.retries_used < _retries(spec, event.status):
+        effects.append(ReadyStep(event.key))
+        return run.with_branch(replace(branch, status=StepStatus.READY, retries_used=branch.retries_used + 1))
+    return run.with_branch(replace(branch, status=event.status))
+
+
+def _retries(spec: StepPlan, status: StepStatus) -> int:
+    """How many further tries an end like this allows."""
+    if status is StepStatus.UNKNOWN:
+        # At most once, unless the step says that it may be repeated.
+        return max(spec.retries, 1) if spec.on_lost == "retry" else 0
+    return spec.retries if status in (StepStatus.FAILED, StepStatus.TIMED_OUT) else 0
+
+
+def _timer_due(plan: Plan, run: RunState, event: TimerDue) -> RunState:
+    branch = next((b for b in run.branches if b.key == event.key), None)
+    if branch is None or branch.status is not StepStatus.WAITING:
+        return run
+    if branch.phase == "bake":
+        return run.with_branch(replace(branch, status=StepStatus.RUNNING, phase="gate"))
+    spec = plan.branch(event.key)
+    timer = isinstance(spec, StepPlan) and spec.mode == "timer"
+    return run.with_branch(replace(branch, status=StepStatus.SUCCEEDED)) if timer else run
+
+
+def _approval_ended(plan: Plan, run: RunState, event: ApprovalEnded) -> RunState:
+    branch = run.branch(event.key)
+    if branch.status is not StepStatus.WAITING or branch.phase:
+        raise Refused("not_waiting", status=branch.status.value)
+    if event.decision == "approved":
+        return run.with_branch(replace(branch, status=StepStatus.SUCCEEDED))
+    run = run.with_branch(replace(branch, status=StepStatus.FAILED))
+    return _wind_down(plan, run, RunStatus.REJECTED)
+
+
+def _plan_replaced(plan: Plan, run: RunState, effects: list[Effect]) -> RunState:
+    if run.locked:
+        raise Refused("work_has_begun")
+    run = replace(run, branches=(), hold="")
+    if run.stage < 0:
+        return run
+    first = plan.approval_before_locks()
+    if first is None:
+        # Nobody has seen the new plan: whoever starts it again has.
+        return replace(run, stage=0, hold="plan_changed")
+    effects.append(ResetStages(first))
+    return _begin_stage(plan, run, first, effects)
+
+
+def _stop(plan: Plan, run: RunState) -> RunState:
+    if run.outcome is not None:
+        raise Refused("run_already_ending", status=run.status.value)
+    return _wind_down(plan, run, RunStatus.CANCELED)
+
+
+def _give_up(plan: Plan, run: RunState) -> RunState:
+    broken = any(b.status in STEP_BROKEN or b.phase == "held" for b in run.branches)
+    if run.outcome is not None or run.status is not RunStatus.WAITING or not (broken or run.hold):
+        raise Refused("nothing_to_give_up", status=run.status.value)
+    return _wind_down(plan, run, RunStatus.FAILED)
+
+
+def _verb(
+    plan: Plan,
+    run: RunState,
+    event: StepRetried | StepSkipped | HostsExcluded | StepResolved | WentOn,
+    effects: list[Effect],
+) -> RunState:
+    if run.outcome is not None:
+        raise Refused("run_already_ending", status=run.status.value)
+    branch = run.branch(event.key)
+    if isinstance(event, WentOn):
+        return _go_on(plan, run, branch, effects)
+    if branch.phase:
+        if isinstance(event, StepSkipped):
+            raise Refused("rollout_not_skippable")
+        if branch.phase != "held" and not isinstance(event, HostsExcluded):
+            raise Refused("rollout_not_held", phase=branch.phase)
+        if branch.phase != "held":
+            return run
+        phase = _phase_to_resume(plan, branch)
+        return replace(run, halted=False).with_branch(replace(branch, status=StepStatus.RUNNING, phase=phase))
+    return _solo_verb(run, branch, event, effects)
+
+
+def _solo_verb(
+    run: RunState,
+    branch: BranchState,
+    event: StepRetried | StepSkipped | HostsExcluded | StepResolved,
+    effects: list[Effect],
+) -> RunState:
+    if branch.status not in STEP_BROKEN:
+        raise Refused("step_not_broken", status=branch.status.value)
+    match event:
+        case StepRetried() | StepResolved(answer="retry"):
+            effects.append(ReadyStep(branch.key))
+            return run.with_branch(replace(branch, status=StepStatus.READY))
+        case StepSkipped():
+            return run.with_branch(replace(branch, status=StepStatus.SKIPPED))
+        case StepResolved():
+            if branch.status is not StepStatus.UNKNOWN:
+                raise Refused("step_not_unknown", status=branch.status.value)
+            done = event.answer == "done"
+            return run.with_branch(
+                replace(branch, status=StepStatus.SUCCEEDED if done else StepStatus.FAILED)
+            )
+        case HostsExcluded():
+            raise Refused("no_hosts_here")
+    assert_never(event)
+
+
+def _phase_to_resume(plan: Plan, branch: BranchState) -> str:
+    # Lanes in front of the gate mean that the batch's work (and its bake time) is over, but for those
+    # that go again: the gate phase takes pending lanes up too.
+    rollout = plan.branch(branch.key)
+    assert isinstance(rollout, Rollout)
+    return "gate" if branch.tally.waiting and not rollout.bake else "work"
+
+
+def _go_on(plan: Plan, run: RunState, branch: BranchState, effects: list[Effect]) -> RunState:
+    if branch.phase == "confirm":
+        return run.with_branch(_next_batch(branch, effects))
+    spec = plan.branch(branch.key)
+    waits = branch.status is StepStatus.WAITING and isinstance(spec, StepPlan) and spec.mode == "timer"
+    if not waits:
+        raise Refused("not_waiting_to_go_on", status=branch.status.value)
+    return run.with_branch(replace(branch, status=StepStatus.SUCCEEDED))
+
+
+# --- settling: whatever follows by itself
+
+
+def _settle(plan: Plan, run: RunState, effects: list[Effect]) -> RunState:
+    """Follow the run until only workers, people or time can move it on. Each round ends a stage."""
+    while not run.ended and not run.hold and run.stage >= 0:
+        for branch in run.branches:
+            run = _settle_rollout(plan, run, branch, effects)
+        if run.outcome is not None and not plan.stages[run.stage].always:
+            advanced = _settle_ending(plan, run, effects)
+        else:
+            advanced = _settle_stage(plan, run, effects)
+        if advanced is run:
+            return run
+        run = advanced
+    return run
+
+
+def _settle_ending(plan: Plan, run: RunState, effects: list[Effect]) -> RunState:
+    """A run that is ending: cancel what is idle, wait for what is live, then the finalizers."""
+    idle = [b for b in run.branches if b.status not in STEP_ENDED and not b.live]
+    if idle:
+        effects.append(CancelIdle(run.stage))
+        for branch in idle:
+            run = run.with_branch(replace(branch, status=StepStatus.CANCELED, phase=branch.phase))
+    if any(b.status not in STEP_ENDED for b in run.branches):
+        # Something is live: the workers are to stop it.
+        return run if run.stop_requested else replace(run, stop_requested=True, halted=True)
+    return _finalize(plan, replace(run, stop_requested=False, halted=False), effects)
+
+
+def _finalize(plan: Plan, run: RunState, effects: list[Effect]) -> RunState:
+    assert run.outcome is not None
+    for number in range(run.stage + 1, len(plan.stages)):
+        if plan.stages[number].always:
+            return _begin_stage(plan, run, number, effects)
+    effects.append(RunEnded(run.outcome))
+    return replace(run, ended=True)
+
+
+def _settle_stage(plan: Plan, run: RunState, effects: list[Effect]) -> RunState:
+    if any(branch.status not in STEP_ENDED for branch in run.branches):
+        return run
+    always = plan.stages[run.stage].always
+    broken = [b for b in run.branches if b.status not in STEP_PASSED]
+    if broken and not always:
+        fatal = any(_ends_run(plan, branch.key) for branch in broken)
+        return _wind_down(plan, run, RunStatus.FAILED) if fatal else run
+    if run.outcome is not None:
+        return _finalize(plan, run, effects)
+    if run.stage + 1 == len(plan.stages):
+        effects.append(RunEnded(RunStatus.SUCCEEDED))
+        return replace(run, outcome=RunStatus.SUCCEEDED, ended=True)
+    return _begin_stage(plan, run, run.stage + 1, effects)
+
+
+def _ends_run(plan: Plan, key: Key) -> bool:
+    branch = plan.branch(key)
+    return isinstance(branch, StepPlan) and branch.on_failure == "fail"
+
+
+def _wind_down(plan: Plan, run: RunState, outcome: RunStatus) -> RunState:
+    # Finalizers are for runs that began: one that did not is put behind its last stage.
+    stage = run.stage if run.stage >= 0 else len(plan.stages) - 1
+    return replace(run, outcome=outcome, hold="", stage=stage)
+
+
+def _begin_stage(plan: Plan, run: RunState, stage: int, effects: list[Effect]) -> RunState:
+    if stage == plan.locks_at and not run.locked:
+        effects.append(TakeLocks())
+        return replace(run, stage=stage, branches=(), hold="taking_locks")
+    branches = []
+    for key in plan.keys(stage):
+        spec = plan.branch(key)
+        if isinstance(spec, Rollout):
+            effects.append(ReadyBatch(key, 0))
+            # The rows are all pending: said here because the tally is counted only at the next event.
+            tally = Tally(pending=spec.batches[0], open=1)
+            branches.append(BranchState(key, StepStatus.RUNNING, "work", 0, tally))
+        elif spec.mode == "work":
+            effects.append(ReadyStep(key))
+            branches.append(BranchState(key, StepStatus.READY))
+        else:
+            effects.append(OpenApproval(key) if spec.mode == "approval" else SetTimer(key))
+            branches.append(BranchState(key, StepStatus.WAITING))
+    return replace(run, stage=stage, branches=tuple(branches))
+
+
+def _settle_rollout(plan: Plan, run: RunState, branch: BranchState, effects: list[Effect]) -> RunState:
+    rollout = plan.branch(branch.key)
+    if not isinstance(rollout, Rollout) or branch.status in STEP_ENDED or run.outcome is not None:
+        return run
+    if branch.phase not in ("work", "gate"):
+        return run
+    tally = branch.tally
+    over = tally.unknown > 0 or tally.broken_before + tally.failed + tally.unknown > rollout.threshold
+    if over:
+        run = replace(run, halted=True)
+        if tally.live:
+            return run
+        return run.with_branch(replace(branch, status=StepStatus.WAITING, phase="held"))
+    if tally.live or tally.pending or (branch.phase == "gate" and tally.waiting):
+        if tally.open == 0:
+            effects.append(ReadyBatch(branch.key, branch.batch))
+            branch = replace(branch, tally=replace(tally, open=1))
+        return run.with_branch(branch)
+    return run.with_branch(_batch_through(rollout, branch, effects))
+
+
+def _batch_through(rollout: Rollout, branch: BranchState, effects: list[Effect]) -> BranchState:
+    """No lane of the batch has anything left to do in this phase."""
+    last = branch.batch + 1 == len(rollout.batches)
+    if branch.phase == "work" and (branch.tally.waiting or (rollout.bake and not last)):
+        if rollout.bake:
+            effects.append(SetTimer(branch.key))
+            return replace(branch, phase="bake", status=StepStatus.WAITING)
+        effects.append(ReadyBatch(branch.key, branch.batch))
+        return replace(branch, phase="gate", tally=replace(branch.tally, open=1))
+    if last:
+        return replace(branch, status=StepStatus.SUCCEEDED)
+    if branch.batch in rollout.confirm:
+        return replace(branch, phase="confirm", status=StepStatus.WAITING)
+    return _next_batch(branch, effects, size=rollout.batches[branch.batch + 1])
+
+
+def _next_batch(branch: BranchState, effects: list[Effect], size: int = 1) -> BranchState:
+    batch = branch.batch + 1
+    effects.append(ReadyBatch(branch.key, batch))
+    broken = branch.tally.broken_before + branch.tally.failed + branch.tally.unknown
+    tally = Tally(pending=size, broken_before=broken, open=1)
+    return replace(branch, status=StepStatus.RUNNING, phase="work", batch=batch, tally=tally)
