@@ -18,7 +18,7 @@ SENTENCES: dict[str, Promise | str] = {
     "batches_not_rising": _("Batches are rising totals; “%(value)s” is smaller than the one before it."),
     "batches_do_not_fit": _("The batches of “%(step)s” do not add up to its hosts."),
     "host_twice": _("“%(step)s” names a host twice."),
-    "kind_not_on_hosts": _("“%(step)s”: a step of kind %(kind)s cannot run on hosts."),
+    "kind_not_on_hosts": _("“%(step)s”: a step of kind %(step_kind)s cannot run on hosts."),
     # journal
     # accounts
     # vault

@@ -205,7 +205,7 @@ def _check_rollout(rollout: Rollout) -> None:
         raise invalid("host_twice", step=rollout.name)
     for step in rollout.sequence:
         if step.mode != "work":
-            raise invalid("kind_not_on_hosts", step=step.name, kind=step.kind)
+            raise invalid("kind_not_on_hosts", step=step.name, step_kind=step.kind)
 
 
 def digest(value: object) -> str:
