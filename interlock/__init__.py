@@ -1,0 +1,1 @@
+"""Interlock: a self-hosted release platform."""

@@ -1,5 +1,27 @@
+import os
+
 from django.apps import AppConfig
 
 
 class RunsConfig(AppConfig):
     name = "interlock.runs"
+
+    def ready(self) -> None:
+        from interlock.journal.services import register_consumer
+        from interlock.lifecycle.run.states import RUN_ENDED
+        from interlock.runs.kinds import base
+        from interlock.runs.kinds.bodies import Command, Script
+        from interlock.runs.kinds.probe import Probe
+        from interlock.runs.kinds.waits import Approval, Noop, Wait
+        from interlock.runs.logs import seal_logs
+
+        for kind in (Command(), Script(), Approval(), Wait(), Probe()):
+            base.register(kind)
+        if os.environ.get("INTERLOCK_NOOP") == "1":
+            base.register(Noop())
+            base.INSTANT.add(Noop.name)
+        register_consumer(
+            "runs.seal_logs",
+            {f"run.{status}" for status in RUN_ENDED},
+            lambda entry: seal_logs(entry.subject_id),
+        )

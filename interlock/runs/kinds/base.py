@@ -87,6 +87,8 @@ class Kind(Protocol):
     def carry_out(self, work: Work) -> Awaitable[Outcome]: ...
 
 
+# Kinds that only compute: they get no work, no log and no secrets.
+INSTANT: set[str] = set()
 _kinds: dict[str, Kind] = {}
 
 

@@ -1,0 +1,142 @@
+"""Writing the record, and carrying out what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from django.db.models import F
+
+from interlock.journal.actor import Actor
+from interlock.journal.models import Entry, Outgoing
+from interlock.journal.transactions import writing
+
+log = structlog.get_logger(__name__)
+
+# While a consumer is at work its row is due later, so that nobody else takes it; a consumer that dies
+# leaves it to be taken again after this.
+TAKEN_FOR = timedelta(seconds=60)
+LONGEST_PAUSE = 300  # seconds
+
+
+@dataclass(frozen=True)
+class NewEntry:
+    """An act (past tense, "run.started") or a change of status."""
+
+    actor: Actor
+    subject: str
+    subject_id: int
+    act: str
+    project_id: int | None = None
+    from_status: str = ""
+    to_status: str = ""
+    reason: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class EntryView:
+    id: int
+    at: datetime
+    actor: Actor
+    project_id: int | None
+    subject: str
+    subject_id: int
+    act: str
+    from_status: str
+    to_status: str
+    reason: str
+    facts: Mapping[str, object]
+
+
+Consumer = Callable[[EntryView], None]
+_consumers: dict[str, tuple[frozenset[str], Consumer]] = {}
+
+
+def register_consumer(name: str, acts: Collection[str], call: Consumer) -> None:
+    """``call`` is made at least once after the commit of each entry of these acts; it must be repeatable."""
+    _consumers[name] = (frozenset(acts), call)
+
+
+def append(*entries: NewEntry) -> None:
+    """Add entries, in the caller's transaction, with what consumers have to do about them."""
+    if not entries:
+        return
+    now = datetime.now(UTC)
+    rows = Entry.objects.bulk_create([_row(entry, now) for entry in entries])
+    outgoing = [
+        Outgoing(entry=row, consumer=name, due_at=row.at)
+        for row in rows
+        for name, (acts, _) in _consumers.items()
+        if row.act in acts
+    ]
+    if outgoing:
+        Outgoing.objects.bulk_create(outgoing)
+
+
+def _row(entry: NewEntry, now: datetime) -> Entry:
+    return Entry(
+        at=entry.at or now,
+        actor_kind=entry.actor.kind,
+        actor_id=entry.actor.id,
+        actor_name=entry.actor.name,
+        project_id=entry.project_id,
+        subject=entry.subject,
+        subject_id=entry.subject_id,
+        act=entry.act,
+        from_status=entry.from_status,
+        to_status=entry.to_status,
+        reason=entry.reason,
+        facts=dict(entry.facts),
+    )
+
+
+def view(row: Entry) -> EntryView:
+    return EntryView(
+        id=row.id,
+        at=row.at,
+        actor=Actor(row.actor_kind, row.actor_id, row.actor_name),
+        project_id=row.project_id,
+        subject=row.subject,
+        subject_id=row.subject_id,
+        act=row.act,
+        from_status=row.from_status,
+        to_status=row.to_status,
+        reason=row.reason,
+        facts=row.facts,
+    )
+
+
+def deliver_due(limit: int = 100) -> int:
+    """Carry out what is due; returns how many were. A failing consumer is called again, ever later."""
+    now = datetime.now(UTC)
+    done = 0
+    due = Outgoing.objects.filter(due_at__lte=now, consumer__in=list(_consumers)).order_by("due_at", "id")
+    for row_id, due_at in list(due.values_list("id", "due_at")[:limit]):
+        with writing():
+            taken = Outgoing.objects.filter(id=row_id, due_at=due_at).update(
+                due_at=now + TAKEN_FOR, tries=F("tries") + 1
+            )
+        if taken:
+            done += _deliver(row_id)
+    return done
+
+
+def _deliver(row_id: int) -> int:
+    row = Outgoing.objects.select_related("entry").get(id=row_id)
+    try:
+        _consumers[row.consumer][1](view(row.entry))
+    except Exception as error:
+        log.exception("consumer_failed", consumer=row.consumer, entry=row.entry_id)
+        pause = min(2**row.tries, LONGEST_PAUSE)
+        with writing():
+            Outgoing.objects.filter(id=row_id).update(
+                due_at=datetime.now(UTC) + timedelta(seconds=pause), error=repr(error)[:2000]
+            )
+        return 0
+    with writing():
+        Outgoing.objects.filter(id=row_id).delete()
+    return 1
