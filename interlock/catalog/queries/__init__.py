@@ -1,0 +1,43 @@
+"""Reads of the catalogue. What the caller may not see is as good as not there."""
+
+from interlock.catalog.queries.instances import (
+    InstanceRow,
+    LockRow,
+    instance,
+    instances,
+    locks,
+    locks_of_run,
+    visible_instance,
+)
+from interlock.catalog.queries.services import ServiceRow, service, service_named, services, visible_service
+from interlock.catalog.queries.versions import (
+    VersionChoice,
+    VersionRow,
+    version,
+    version_named,
+    version_of_commit,
+    versions,
+    versions_for,
+)
+
+__all__ = [
+    "InstanceRow",
+    "LockRow",
+    "ServiceRow",
+    "VersionChoice",
+    "VersionRow",
+    "instance",
+    "instances",
+    "locks",
+    "locks_of_run",
+    "service",
+    "service_named",
+    "services",
+    "version",
+    "version_named",
+    "version_of_commit",
+    "versions",
+    "versions_for",
+    "visible_instance",
+    "visible_service",
+]
