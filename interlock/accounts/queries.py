@@ -1,0 +1,33 @@
+"""Reads of people, projects and tokens."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from interlock.accounts.caller import Caller
+from interlock.accounts.models import Membership, Person, Project, Token
+from interlock.accounts.rights import require, visible_projects
+
+
+def people(*, by: Caller) -> QuerySet[Person]:
+    require(by, "people")
+    return Person.objects.prefetch_related("memberships").order_by("id")
+
+
+def projects(*, by: Caller) -> QuerySet[Project]:
+    visible = visible_projects(by)
+    rows = Project.objects.order_by("id")
+    return rows if visible is None else rows.filter(id__in=visible)
+
+
+def tokens(*, by: Caller) -> QuerySet[Token]:
+    """One's own; a platform administrator's view is everybody's."""
+    rows = Token.objects.select_related("person").order_by("id")
+    return rows if by.is_admin else rows.filter(person_id=by.person_id)
+
+
+def roles_of(person_id: int) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for project_id, role in Membership.objects.filter(person_id=person_id).values_list("project_id", "role"):
+        found.setdefault(project_id, []).append(role)
+    return found

@@ -1,0 +1,25 @@
+"""Reads of the record. Whose projects the caller may see is for the caller of this to say."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.db.models import QuerySet
+
+from interlock.journal.models import Entry
+
+
+def entries(
+    *,
+    project_ids: Collection[int] | None,
+    subject: str | None = None,
+    subject_id: int | None = None,
+    act: str | None = None,
+    project_id: int | None = None,
+) -> QuerySet[Entry]:
+    """Newest first. ``project_ids``: the projects that may be shown; None = all and the platform's own."""
+    rows = Entry.objects.order_by("-id")
+    if project_ids is not None:
+        rows = rows.filter(project_id__in=list(project_ids))
+    wanted = {"subject": subject, "subject_id": subject_id, "act": act, "project_id": project_id}
+    return rows.filter(**{field: value for field, value in wanted.items() if value is not None})
