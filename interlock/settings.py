@@ -79,6 +79,8 @@ STORE_URL = os.environ.get("INTERLOCK_STORE_URL") or f"file://{DATA_DIR}/store"
 KEY_FILE = Path(os.environ.get("INTERLOCK_KEY_FILE") or DATA_DIR / "vault.key")
 LEASE_SECONDS = float(os.environ.get("INTERLOCK_LEASE_SECONDS", "15"))
 LOG_LIMIT = int(os.environ.get("INTERLOCK_LOG_LIMIT", str(10 * 1024 * 1024)))  # bytes per target
+ALLOW_FILE_GIT = os.environ.get("INTERLOCK_ALLOW_FILE_GIT") == "1"  # for the demo: builds from local folders
+PACKAGE_LIMIT = int(os.environ.get("INTERLOCK_PACKAGE_LIMIT", str(2 * 1024**3)))  # bytes of one package
 SLICE_HOSTS = int(os.environ.get("INTERLOCK_SLICE_HOSTS", "50"))
 
 INSTALLED_APPS = [

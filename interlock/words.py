@@ -25,6 +25,47 @@ SENTENCES: dict[str, Promise | str] = {
     # fleet
     # runs
     # catalog
+    "service_not_known": _("There is no service %(service)s."),
+    "version_not_known": _("There is no version %(version)s of this service."),
+    "instance_not_known": _("There is no instance %(instance)s of this service."),
+    "service_name_unfit": _("“%(name)s” cannot name a service: use a-z, 0-9 and -, up to 63 characters."),
+    "service_name_taken": _("There is already a service called %(name)s."),
+    "service_field_fixed": _("The %(field)s of a service cannot change: directories on hosts carry it."),
+    "service_at_work": _("A release of %(service)s holds locks; wait until it has ended."),
+    "field_not_known": _("There is no field %(field)s to change here."),
+    "field_unfit": _("This value does not fit the field %(field)s."),
+    "text_unfit": _("The field %(field)s takes text of up to %(limit)s characters."),
+    "choice_not_known": _("“%(value)s” is not a %(field)s. Choose one of: %(allowed)s."),
+    "setting_not_known": _("There is no setting called %(setting)s."),
+    "setting_unfit": _("The setting %(setting)s has a value that does not fit (%(problem)s)."),
+    "weight_unfit": _("“%(weight)s” is not a weight: give a whole number from 0 to %(limit)s."),
+    "instance_port_unfit": _("“%(port)s” is not a port: give a whole number from 1 to 65535."),
+    "build_url_unfit": _("“%(url)s” is not an address that can be built from."),
+    "build_url_scheme": _(
+        "Addresses that begin with “%(scheme)s” are not allowed here. Use one of: %(allowed)s."
+    ),
+    "build_url_has_secret": _(
+        "The address holds a login. Leave it out; keep logins in git's credential store."
+    ),
+    "ref_unfit": _("“%(ref)s” cannot be the name of a branch, tag or commit."),
+    "instance_move_not_known": _("An instance cannot go from %(old)s to %(new)s."),
+    "instance_locked": _("%(host)s is locked by %(holder)s: %(reason)s. Change it when the lock is free."),
+    "locked": _("Locked by %(holder)s since %(since)s: %(reason)s."),
+    "lock_not_known": _("One of these locks is already free."),
+    "lock_held": _("This lock is at work for %(holder)s: %(reason)s. Stop the run instead."),
+    "note_missing": _("Say how you know that nothing is running there any more."),
+    "delete_takes_no_version": _("A deletion needs no version."),
+    "service_not_installed": _("No instance of this service is installed."),
+    "version_is_current": _("This is the version that is installed."),
+    "version_not_newer": _("An upgrade goes to a newer version only."),
+    "version_not_older": _("A revert goes to an older version only."),
+    "version_name_missing": _("The build gave no version number."),
+    "version_name_unfit": _(
+        "The version number holds characters that cannot name a directory, or is too long."
+    ),
+    "version_name_taken": _("Another version of this service is already called %(detail)s."),
+    "commit_unfit": _("The commit that the build named is not one."),
+    "package_missing": _("The build gave no package with a digest."),
     # builds
     # releases
     # doors

@@ -76,7 +76,7 @@ def visible_instance(by: Caller, instance_id: int, *, lock: bool = False) -> Ins
         rows = rows.select_for_update(no_key=True, of=("self",))
     row = rows.filter(pk=instance_id).first()
     if row is None:
-        raise missing("instance_not_known", instances=[instance_id])
+        raise missing("instance_not_known", instance=instance_id)
     return row
 
 

@@ -51,7 +51,7 @@ def visible_service(by: Caller, service_id: int, *, lock: bool = False) -> Servi
         rows = rows.select_for_update(no_key=True, of=("self",))
     row = rows.filter(pk=service_id).first()
     if row is None:
-        raise missing("service_not_known", services=[service_id])
+        raise missing("service_not_known", service=service_id)
     return row
 
 
@@ -62,7 +62,7 @@ def service(*, by: Caller, service_id: int) -> ServiceRow:
 def service_named(*, by: Caller, name: str) -> ServiceRow:
     row = _visible(by).filter(name=name).first()
     if row is None:
-        raise missing("service_not_known", services=[name[:64]])
+        raise missing("service_not_known", service=name[:64])
     return _rows([row])[0]
 
 

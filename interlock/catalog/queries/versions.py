@@ -52,14 +52,14 @@ class VersionChoice:
 def version(*, by: Caller, version_id: int) -> VersionRow:
     row = _visible(by).filter(pk=version_id).first()
     if row is None:
-        raise missing("version_not_known", versions=[version_id])
+        raise missing("version_not_known", version=version_id)
     return _row(row)
 
 
 def version_named(*, by: Caller, service_id: int, name: str) -> VersionRow:
     row = _visible(by).filter(service=service_id, name=name).first() if name else None
     if row is None:
-        raise missing("version_not_known", versions=[name[:128]])
+        raise missing("version_not_known", version=name[:128])
     return _row(row)
 
 
@@ -112,7 +112,7 @@ def versions_for(
     row = visible_service(by, service_id)
     made = Version.objects.filter(service=row, status=VersionStatus.SUCCESS)
     if from_version_id is not None and not made.filter(pk=from_version_id).exists():
-        raise missing("version_not_known", versions=[from_version_id])
+        raise missing("version_not_known", version=from_version_id)
     low = high = from_version_id
     if from_version_id is None and action is not Action.DEPLOY:
         installed = Instance.objects.filter(service=row, version__isnull=False, maintenance=False)

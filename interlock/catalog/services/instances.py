@@ -120,7 +120,7 @@ def ensure_instances(
     with writing():
         service = Service.objects.filter(pk=service_id).first()
         if service is None:
-            raise missing("service_not_known", services=[service_id])
+            raise missing("service_not_known", service=service_id)
         known = dict(Instance.objects.filter(service=service, host__in=hosts).values_list("host", "pk"))
         person = _person(by)
         values = {"port": service.settings.get("port"), **given}
@@ -189,7 +189,7 @@ def _refuse_locked(row: Instance) -> None:
 def check_values(values: Mapping[str, Any]) -> None:
     port, weight = values.get("port"), values.get("weight", 0)
     if port is not None and (type(port) is not int or not 1 <= port <= 65535):
-        raise invalid("port_unfit", port=str(port)[:20])
+        raise invalid("instance_port_unfit", port=str(port)[:20])
     if type(weight) is not int or not 0 <= weight <= WEIGHT_LIMIT:
         raise invalid("weight_unfit", weight=str(weight)[:20], limit=WEIGHT_LIMIT)
     check_text("tag", values.get("tag", ""), 64)

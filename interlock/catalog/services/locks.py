@@ -33,7 +33,7 @@ def take_locks(
     with writing():
         service = _service_under_lock(service_id)
         if Instance.objects.filter(service=service, pk__in=wanted).count() != len(wanted):
-            raise missing("instance_not_known", instances=wanted)
+            raise missing("instance_not_known", instance=", ".join(map(str, wanted[:20])))
         locks = list(
             Lock.objects.filter(service=service).select_related("instance__host").order_by("instance_id")
         )
@@ -65,7 +65,7 @@ def _service_under_lock(service_id: int) -> Service:
     # no_key: rows that merely point at the service can be made meanwhile.
     service = Service.objects.select_for_update(no_key=True).filter(pk=service_id).first()
     if service is None:
-        raise missing("service_not_known", services=[service_id])
+        raise missing("service_not_known", service=service_id)
     return service
 
 
@@ -83,7 +83,7 @@ def _refuse_others(service: Service, locks: list[Lock], run_id: int, wanted: set
         "locked",
         service=service.name,
         holder=named[0].holder,
-        since=named[0].taken_at,
+        since=_time(named[0]),
         reason=named[0].reason,
         run_id=named[0].run_id,
         instances=[
@@ -91,7 +91,7 @@ def _refuse_others(service: Service, locks: list[Lock], run_id: int, wanted: set
                 "instance_id": lock.instance_id,
                 "host": lock.instance.host.name if lock.instance else "",
                 "holder": lock.holder,
-                "since": lock.taken_at,
+                "since": _time(lock),
                 "reason": lock.reason,
                 "run_id": lock.run_id,
                 "status": lock.status,
@@ -99,6 +99,10 @@ def _refuse_others(service: Service, locks: list[Lock], run_id: int, wanted: set
             for lock in named
         ],
     )
+
+
+def _time(lock: Lock) -> str:
+    return lock.taken_at.isoformat(timespec="seconds")
 
 
 def release_locks(*, run_id: int, still_instance_ids: Collection[int] | None, by: Actor) -> int:

@@ -107,7 +107,7 @@ def version_news(
         rows = Version.objects.select_for_update(no_key=True, of=("self",)).select_related("service")
         row = rows.filter(pk=version_id).first()
         if row is None:
-            raise missing("version_not_known", versions=[version_id])
+            raise missing("version_not_known", version=version_id)
         return _take(row, status, made, reason, by)
 
 
