@@ -131,10 +131,6 @@ def host_rows(hosts: QuerySet[Host]) -> list[HostRow]:
     ]
 
 
-def rows_by_id(ids: Iterable[int]) -> dict[int, HostRow]:
-    return {row.id: row for row in host_rows(Host.objects.filter(id__in=list(ids)))}
-
-
 def hosts(*, by: Caller) -> QuerySet[Host]:
     """Those of the environments granted to the caller's projects; all to who keeps the fleet."""
     rows = Host.objects.select_related("environment", "credential").prefetch_related("groups", "keys")
@@ -167,3 +163,8 @@ def credentials(*, by: Caller) -> QuerySet[Credential]:
 
 def environment_rules(ids: Iterable[int]) -> dict[int, Environment]:
     return Environment.objects.in_bulk(list(set(ids)))
+
+
+def host_rows_of(ids: Iterable[int]) -> list[HostRow]:
+    """These hosts, in the order of releases."""
+    return host_rows(Host.objects.filter(id__in=list(ids)))

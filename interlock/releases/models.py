@@ -18,6 +18,7 @@ class Release(models.Model):
     obstacles = models.JSONField(default=list)
     round = models.PositiveIntegerField(default=1)  # rises when the plan changes
     changes = models.JSONField(default=list)  # what differs from the round before
+    former = models.JSONField(default=dict)  # host id -> the instance's status when its lock was taken
     run = models.OneToOneField("runs.Run", null=True, on_delete=models.PROTECT, related_name="+")
     note = models.CharField(max_length=256, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from interlock.journal.transactions import writing
 from interlock.lifecycle.refused import missing
 from interlock.runs.models import LogChunk, LogHead
 from interlock.runs.routing import log_database
-from interlock.store import Store, open_store
+from interlock.store import Exists, Store, open_store
 
 CHUNK = 64 * 1024
 _store: Store | None = None
@@ -91,8 +92,8 @@ def seal_logs(run_id: int) -> int:
         chunks = LogChunk.objects.filter(head_id=head.id).order_by("start")
         whole = b"".join(bytes(chunk.data) for chunk in chunks.iterator(chunk_size=100))
         name = f"logs/{run_id}/{head.body}.gz"
-        # mtime=0: sealing twice after a crash writes the same bytes.
-        log_store().put_bytes(name, gzip.compress(whole, mtime=0), replace=True)
+        with contextlib.suppress(Exists):  # sealed before, and then the process died
+            log_store().put_bytes(name, gzip.compress(whole, mtime=0))
         with writing(using=log_database()):
             LogHead.objects.filter(id=head.id).update(sealed=name, ended=True)
             LogChunk.objects.filter(head_id=head.id).delete()

@@ -1,0 +1,161 @@
+"""Asking for releases, changing them before they begin, and proving hosts still after them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from interlock.accounts.caller import SYSTEM_CALLER, Caller
+from interlock.accounts.rights import require
+from interlock.catalog import queries as catalog
+from interlock.catalog.services import release_locks
+from interlock.fleet.queries import host_specs
+from interlock.journal.actor import SYSTEM
+from interlock.journal.services import NewEntry, append
+from interlock.journal.transactions import writing
+from interlock.lifecycle.refused import Refused, invalid, missing
+from interlock.releases.intent import Intended, differences, intend
+from interlock.releases.models import Release
+from interlock.releases.plan import plan_of, title_of
+from interlock.releases.request import CHANGEABLE, ReleaseRequest, read_request
+from interlock.remote import HostSpec, Links, RemoteError
+from interlock.runs import services as runs
+from interlock.runs.queries import bodies_of
+
+log = structlog.get_logger(__name__)
+
+
+def preview(*, by: Caller, request: Mapping[str, Any] | ReleaseRequest) -> Intended:
+    """What would be done, and what stands in the way. Nothing is kept."""
+    intended = intend(by=by, request=_read(request))
+    require(by, "view", intended.service.project_id)
+    return intended
+
+
+def _read(request: Mapping[str, Any] | ReleaseRequest) -> ReleaseRequest:
+    # Also when it is read already: what goes together is checked in one place.
+    values = request.model_dump(exclude_unset=True) if isinstance(request, ReleaseRequest) else request
+    return read_request(values)
+
+
+def request_release(
+    *, by: Caller, request: Mapping[str, Any] | ReleaseRequest, plan_hash: str | None = None
+) -> Release:
+    """Make the release and start its run: to its approvals and times first, then to the hosts.
+
+    With ``plan_hash`` what was looked at is what is asked for: refused when it is another plan by now.
+    """
+    read = _read(request)
+    with writing():
+        intended = intend(by=by, request=read)
+        service = intended.service
+        require(by, "release", service.project_id)
+        if plan_hash is not None and plan_hash != intended.plan_hash:
+            raise Refused("plan_changed", plan_hash=intended.plan_hash)
+        release = Release.objects.create(
+            project_id=service.project_id,
+            service_id=service.id,
+            action=read.action,
+            version_id=intended.version.id if intended.version else None,
+            from_version_id=_from_version(read, by, service.id),
+            request=read.model_dump(mode="json", exclude_unset=True),
+            intent=intended.intent,
+            plan_hash=intended.plan_hash,
+            obstacles=intended.obstacles,
+            note=read.note,
+            created_by_id=by.person_id,
+        )
+        run = runs.create_run(
+            project_id=service.project_id,
+            origin="release",
+            origin_id=release.id,
+            title=title_of(intended.intent),
+            plan=plan_of(intended.intent),
+            plan_hash=intended.plan_hash,
+            by=by,
+        )
+        Release.objects.filter(id=release.id).update(run_id=run.id)
+        release.run_id = run.id
+        append(
+            NewEntry(
+                by, "release", release.id, "release.requested", project_id=service.project_id,
+                reason=read.note, facts={"run_id": run.id, "plan_hash": intended.plan_hash},
+            )
+        )  # fmt: skip
+        runs.start(run_id=run.id, by=by)
+    return Release.objects.get(id=release.id)
+
+
+def _from_version(request: ReleaseRequest, by: Caller, service_id: int) -> int | None:
+    if request.from_version is None or isinstance(request.from_version, int):
+        return request.from_version
+    return catalog.version_named(by=by, service_id=service_id, name=request.from_version).id
+
+
+def change_release(*, by: Caller, release_id: int, changes: Mapping[str, Any]) -> Release:
+    """Ask for something else before work begins. Another plan has to be approved again."""
+    strange = sorted(set(changes) - CHANGEABLE)
+    if strange:
+        raise invalid("fields_not_known", fields=", ".join(strange))
+    with writing():
+        release = Release.objects.filter(id=release_id).first()
+        if release is None or release.run_id is None:
+            raise missing("release_not_known", release_id=release_id)
+        require(by, "release", release.project_id)
+        request = read_request({**release.request, **changes})
+        intended = intend(by=by, request=request, run_id=release.run_id)
+        if intended.plan_hash != release.plan_hash:
+            runs.replace_plan(
+                run_id=release.run_id,
+                plan=plan_of(intended.intent),
+                plan_hash=intended.plan_hash,
+                by=by,
+                reason=request.note,
+            )
+            release.round += 1
+            release.changes = differences(release.intent, intended.intent)
+            release.intent, release.plan_hash = intended.intent, intended.plan_hash
+        release.request = request.model_dump(mode="json", exclude_unset=True)
+        release.obstacles, release.note = intended.obstacles, request.note
+        release.save()
+        append(
+            NewEntry(
+                by, "release", release.id, "release.changed", project_id=release.project_id,
+                facts={"fields": sorted(changes), "plan_hash": release.plan_hash},
+            )
+        )  # fmt: skip
+    return release
+
+
+def reprobe_unproven() -> int:
+    """Ask hosts that could not be asked before whether anything of an ended run lives there.
+
+    What is found is stopped (its run has ended, nobody wants it); only proof frees a lock.
+    """
+    doubted = [lock for lock in catalog.locks(by=SYSTEM_CALLER, status="unproven") if lock.host_id]
+    specs = host_specs({lock.host_id for lock in doubted if lock.host_id})
+    freed = 0
+    for lock in doubted:
+        assert lock.host_id is not None and lock.instance_id is not None
+        bodies = bodies_of(lock.run_id, lock.host_id)
+        try:
+            still = asyncio.run(_prove_still(specs[lock.host_id], bodies))
+        except RemoteError as error:
+            log.info("still_in_doubt", host=lock.host_name, run=lock.run_id, code=error.code)
+            continue
+        if still:
+            release_locks(run_id=lock.run_id, still_instance_ids={lock.instance_id}, by=SYSTEM)
+            freed += 1
+    return freed
+
+
+async def _prove_still(spec: HostSpec, bodies: list[str]) -> bool:
+    links = Links()
+    try:
+        link = await links.get(spec)
+        return all([(await link.stop(body)).proven for body in bodies])
+    finally:
+        await links.close()

@@ -1,0 +1,240 @@
+"""Reads of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Count, QuerySet
+
+from interlock.accounts.caller import Caller
+from interlock.accounts.rights import may, visible_projects
+from interlock.lifecycle.refused import Refused, missing
+from interlock.lifecycle.run.decide import decide_run
+from interlock.lifecycle.run.events import (
+    GaveUp,
+    RunEvent,
+    Started,
+    StepRetried,
+    StepSkipped,
+    StopAsked,
+    WentOn,
+)
+from interlock.lifecycle.run.plan import Rollout
+from interlock.lifecycle.run.states import LaneStatus, RunStatus
+from interlock.runs import logs
+from interlock.runs.engine.snapshot import plan_of, state_of
+from interlock.runs.models import Approval, Lane, Run, Step, Target
+
+RunRow = Run
+
+
+@dataclass(frozen=True)
+class VerbView:
+    """A thing a person could do now, or why not (a code)."""
+
+    verb: str
+    key: str
+    allowed: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class StepView:
+    row: Step
+    inner: tuple[str, ...] = ()
+    hosts: int = 0
+    tally: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunView:
+    row: Run
+    steps: tuple[StepView, ...]
+    approvals: tuple[Approval, ...]
+    verbs: tuple[VerbView, ...]
+    why: tuple[str, Mapping[str, Any]]  # code and facts of why it is where it is
+
+
+def list_runs(
+    *,
+    by: Caller,
+    project_id: int | None = None,
+    status: str | None = None,
+    origin: str | None = None,
+    origin_id: int | None = None,
+) -> QuerySet[Run]:
+    """Newest first, without their plans."""
+    rows = Run.objects.defer("plan").order_by("-id")
+    visible = visible_projects(by)
+    if visible is not None:
+        rows = rows.filter(project_id__in=visible)
+    wanted = {"project_id": project_id, "status": status, "origin": origin, "origin_id": origin_id}
+    return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def find_run(*, by: Caller, run_id: int) -> Run:
+    run = Run.objects.filter(id=run_id).first()
+    if run is None or not may(by, "view", run.project_id):
+        raise missing("run_not_known", run_id=run_id)
+    return run
+
+
+def run_view(*, by: Caller, run_id: int) -> RunView:
+    """A run as a page shows it, in a number of queries that does not depend on its size."""
+    run = find_run(by=by, run_id=run_id)
+    rows = list(Step.objects.filter(run_id=run.id).order_by("stage", "id"))
+    tallies: dict[int, dict[str, int]] = {}
+    counted = (
+        Lane.objects.filter(run_id=run.id).values("step_id", "status").annotate(n=Count("id")).order_by()
+    )
+    for row in counted:
+        tallies.setdefault(row["step_id"], {})[row["status"]] = row["n"]
+    inner: dict[int, list[Step]] = {}
+    for step in rows:
+        if step.parent_id is not None:
+            inner.setdefault(step.parent_id, []).append(step)
+    steps = tuple(
+        StepView(
+            row=step,
+            inner=tuple(s.name for s in sorted(inner.get(step.id, []), key=lambda s: s.position)),
+            hosts=sum(tallies.get(step.id, {}).values()),
+            tally=tallies.get(step.id, {}),
+        )
+        for step in rows
+        if step.parent_id is None
+    )
+    approvals = tuple(
+        Approval.objects.filter(run_id=run.id).select_related("step").prefetch_related("votes").order_by("id")
+    )
+    return RunView(run, steps, approvals, tuple(_verbs(by, run)), explain(run, steps, approvals))
+
+
+def _verbs(by: Caller, run: Run) -> list[VerbView]:
+    """Each verb asked of the rules themselves, so that a page and the engine never disagree."""
+    state, plan = state_of(run), plan_of(run)
+    asked: list[tuple[str, str, RunEvent]] = [
+        ("start", "", Started()),
+        ("stop", "", StopAsked()),
+        ("give-up", "", GaveUp()),
+    ]
+    for branch in state.branches:
+        key = str(branch.key)
+        asked.append(("retry", key, StepRetried(branch.key)))
+        if not isinstance(plan.branch(branch.key), Rollout):
+            asked.append(("skip", key, StepSkipped(branch.key)))
+        asked.append(("go-on", key, WentOn(branch.key)))
+    views = []
+    for verb, key, event in asked:
+        right = "release" if verb == "start" and run.origin == "release" else "operate"
+        reason = "" if may(by, right, run.project_id) else "not_allowed"
+        if not reason:
+            try:
+                decide_run(plan, state, event)
+            except Refused as refused:
+                reason = refused.code
+        views.append(VerbView(verb, key, not reason, reason))
+    return views
+
+
+def explain(
+    run: Run, steps: tuple[StepView, ...], approvals: tuple[Approval, ...]
+) -> tuple[str, Mapping[str, Any]]:
+    """Why the run is where it is: a code of ``why_…`` with its facts."""
+    if run.ended_at is not None:
+        return f"why_{run.status}", {}
+    if run.status == RunStatus.PENDING:
+        return "why_pending", {}
+    if run.hold:
+        return f"why_{run.hold}" if run.hold == "plan_changed" else "why_locks_refused", {"code": run.hold}
+    if run.stop_requested:
+        return "why_stopping", {}
+    open_ones = [approval for approval in approvals if approval.status == "open"]
+    if open_ones:
+        first = open_ones[0]
+        given = sum(1 for vote in first.votes.all() if vote.decision == "approve")
+        return "why_approval", {"quorum": first.quorum, "given": given, "key": first.step.key}
+    for step in steps:
+        row = step.row
+        if row.stage != run.stage:
+            continue
+        if row.phase in ("held", "confirm", "bake"):
+            broken = step.tally.get(LaneStatus.FAILED, 0) + step.tally.get(LaneStatus.UNKNOWN, 0)
+            until = row.wake_at.isoformat() if row.wake_at else ""
+            return f"why_{row.phase}", {
+                "name": row.name,
+                "hosts": broken,
+                "batch": row.batch + 1,
+                "until": until,
+            }
+        if row.status in ("failed", "timed_out", "unknown"):
+            return "why_step_broken", {"name": row.name, "status": row.status, "error": row.error}
+        if row.status == "waiting":
+            until = row.wake_at.isoformat() if row.wake_at else ""
+            return ("why_until" if until else "why_manual"), {"name": row.name, "until": until}
+        if row.status == "ready":
+            return "why_ready", {"name": row.name}
+    return "why_running", {}
+
+
+def lanes(
+    *,
+    by: Caller,
+    run_id: int,
+    key: str | None = None,
+    batch: int | None = None,
+    status: str | None = None,
+) -> QuerySet[Lane]:
+    """Hosts of a run's rollouts, each with its targets."""
+    find_run(by=by, run_id=run_id)
+    rows = Lane.objects.filter(run_id=run_id).select_related("step").prefetch_related("targets__step")
+    wanted = {"step__key": key, "batch": batch, "status": status}
+    return rows.filter(**{name: value for name, value in wanted.items() if value is not None}).order_by("id")
+
+
+def body_of(target: Target, try_number: int | None = None) -> str:
+    """The name of a try's body and of its log."""
+    return f"t{target.id}-{try_number if try_number is not None else target.try_number}"
+
+
+def step_body(step: Step) -> str:
+    return f"s{step.id}-{step.try_number}" if step.try_number else ""
+
+
+def log_bytes(*, by: Caller, run_id: int, body: str, offset: int, limit: int) -> logs.LogPart:
+    find_run(by=by, run_id=run_id)
+    return logs.read_log(run_id, body, offset, limit)
+
+
+def open_approvals(*, by: Caller) -> QuerySet[Approval]:
+    """Those that wait for somebody with the caller's rights, oldest first."""
+    rows = Approval.objects.filter(status="open").select_related("run", "step").prefetch_related("votes")
+    visible = visible_projects(by)
+    if visible is not None:
+        rows = rows.filter(run__project_id__in={p for p in visible if may(by, "approve", p)})
+    return rows.defer("run__plan").order_by("opened_at")
+
+
+def hosts_in_doubt(run_id: int) -> set[int]:
+    """Hosts where something of the run may still live."""
+    rows = Lane.objects.filter(run_id=run_id, status=LaneStatus.UNKNOWN)
+    return set(rows.values_list("host_id", flat=True))
+
+
+def bodies_of(run_id: int, host_id: int) -> list[str]:
+    """The newest body of each of the run's targets on the host."""
+    rows = Target.objects.filter(lane__run_id=run_id, lane__host_id=host_id).order_by("id")
+    return [body_of(row) for row in rows]
+
+
+def versions_of(run_ids: set[int]) -> dict[int, tuple[int, str]]:
+    """run id -> (version, status): what a live page has to compare."""
+    rows = Run.objects.filter(id__in=run_ids).values_list("id", "version", "status")
+    return {run_id: (version, status) for run_id, version, status in rows}
+
+
+def counts() -> dict[str, int]:
+    """Open runs by status, for metrics."""
+    rows = Run.objects.filter(ended_at=None).values("status").annotate(n=Count("id")).order_by()
+    return {row["status"]: row["n"] for row in rows}
