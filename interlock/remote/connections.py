@@ -134,7 +134,8 @@ async def _scan_one(address: str, port: int, algorithm: str) -> str | None:
         key = await asyncssh.get_server_host_key(
             address, port, server_host_key_algs=[algorithm], kex_algs=KEY_EXCHANGES, config=None
         )
-    except asyncssh.KeyExchangeFailed:
+    except (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost):
+        # OpenSSH hangs up on who asks for a kind of key that it does not have.
         return None
     return key.export_public_key("openssh").decode().strip() if key else None
 
@@ -151,4 +152,7 @@ async def scan_host_keys(address: str, port: int, *, timeout: float = 10.0) -> t
         raise Unreachable("connect_timeout", f"no answer within {timeout:g} s") from error
     except (asyncssh.Error, OSError) as error:
         raise Unreachable("connect_failed", str(error)) from error
-    return tuple(" ".join(line.split()[:2]) for line in found if line)
+    keys = tuple(" ".join(line.split()[:2]) for line in found if line)
+    if not keys:
+        raise Unreachable("connect_failed", "no host key that we know")
+    return keys
