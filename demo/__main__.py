@@ -16,7 +16,7 @@ from pathlib import Path
 
 from demo import booting
 from demo.api import Unexpected
-from demo.hosts import DemoHosts
+from demo.hosts import ADDRESS_BASE, DemoHosts, has_address
 from demo.platform import ADMIN, PASSWORD, ROOT, Platform
 from demo.repository import make_repository
 from demo.servers import ServerError, free_port
@@ -25,6 +25,8 @@ from demo.story.telling import tell
 from demo.world import PEOPLE, World, keep, make_world, read_kept
 
 DEFAULT_PORT = 8700
+HOSTS = 6
+ADDRESSES = [f"{ADDRESS_BASE}.{number}" for number in range(1, HOSTS + 1)]
 
 
 class Demo:
@@ -33,7 +35,10 @@ class Demo:
     def __init__(self, data: Path, port: int, cluster: bool) -> None:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.data = data
-        self.hosts = DemoHosts(data / "hosts")
+        known = read_kept(self.kept)
+        # Of its own, so that two demos may run side by side.
+        ssh_port = known.hosts_port if known else free_port(*ADDRESSES)
+        self.hosts = DemoHosts(data / "hosts", port=ssh_port)
         self.platform = Platform(data, port, cluster)
 
     @property
@@ -77,6 +82,10 @@ def main() -> int:
     asked = parser.parse_args()
     # A stop asked of us must still end the servers and the hosts.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if not has_address(ADDRESSES[0]):
+        sys.exit(
+            "the demo's hosts need loopback addresses of their own, such as 127.77.0.1: that takes Linux"
+        )
     return check(asked) if asked.check else show(asked)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ class Kept:
     """What is found again at the next start."""
 
     address: str
+    hosts_port: int
     hello_port: int
     tokens: dict[str, str]
     project: int
@@ -97,7 +99,8 @@ def make_world(
     dee = Api(address, tokens["dee"])
     service = dee.post("/services", _hello(project, hello_port, repository))["id"]
     tokens[ADMIN] = admin.token
-    return World(hosts, platform, Kept(address, hello_port, tokens, project, environment, service, ids))
+    ports = hosts[0].port, hello_port
+    return World(hosts, platform, Kept(address, *ports, tokens, project, environment, service, ids))
 
 
 def register_hosts(admin: Api, hosts: list[DemoHost], environment: int, client_key: str) -> dict[str, int]:
@@ -141,7 +144,7 @@ def sign_in(address: str, username: str) -> str:
     """An API token of one's own, made in a session as the pages do it."""
     session = Api(address)
     session.post("/session", {"username": username, "password": PASSWORD})
-    session.client.headers["X-CSRFToken"] = session.client.cookies.get("csrftoken", "")
+    session.client.headers["X-CSRFToken"] = session.client.cookies.get("csrftoken") or ""
     token: str = session.post("/tokens", {"name": "demo"})["token"]
     session.close()
     return token
@@ -153,7 +156,7 @@ def build(world: World, tags: list[str]) -> None:
         tag: world.ann.post(f"/services/{world.service}/builds", {"ref": tag})["version_id"] for tag in tags
     }
     for tag, version in builds.items():
-        until(f"the build of {tag} ends", lambda version=version: _built(world, version), 60)
+        until(f"the build of {tag} ends", partial(_built, world, version), 60)
         world.versions[tag] = version
 
 
