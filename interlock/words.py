@@ -67,6 +67,32 @@ SENTENCES: dict[str, Promise | str] = {
     "commit_unfit": _("The commit that the build named is not one."),
     "package_missing": _("The build gave no package with a digest."),
     # builds
+    "build_source_not_git": _("%(service)s is not built from git here, but from %(source)s."),
+    "build_param_unfit": _("The build step cannot use its parameter %(param)s."),
+    "build_fetch_failed": _("The repository could not be fetched; the log says why."),
+    "build_ref_missing": _("The repository has no such branch, tag or commit."),
+    "build_checkout_failed": _("The commit could not be checked out; the log says why."),
+    "build_script_failed": _("The build script ended with exit code %(detail)s."),
+    "build_pack_failed": _("The package could not be packed; the log says why."),
+    "build_failed": _("The build ended before it began; the log says why."),
+    "build_result_missing": _("The build left no package on the machine it ran on. Build again."),
+    "build_without_result": _("The build's run ended without news of a package."),
+    "same_commit_as": _(
+        "The same commit is already version %(detail)s. Ask for a rebuild if you need another."
+    ),
+    "upload_name_taken": _("%(service)s already has a version %(name)s. Choose another name."),
+    "upload_abandoned": _("The upload never ended. Send it again."),
+    "digest_unfit": _("A digest is the SHA-256 of the file: 64 hexadecimal digits."),
+    "digest_differs": _("The file arrived with the digest %(found)s instead of %(expected)s. Send it again."),
+    "package_too_large": _("The package is larger than this platform takes."),
+    "package_empty": _("There is nothing in the package."),
+    "package_path_missing": _("Nothing in the built tree matches the service's package path."),
+    "package_member_unfit": _("“%(detail)s” cannot be in a package: it leads out of it, or is not a file."),
+    "package_member_twice": _("“%(detail)s” is in the package twice."),
+    "package_bomb": _("The package would become far larger when unpacked than such a file should."),
+    "package_unreadable": _("This is not a whole tar.gz, tar or zip (%(detail)s)."),
+    "store_full": _("The package store is full. Free some room, then try again."),
+    "store_refused": _("The package store did not take the file."),
     # releases
     # doors
 }

@@ -6,13 +6,13 @@ from interlock.catalog.queries.instances import (
     instance,
     instances,
     locks,
-    locks_of_run,
     visible_instance,
 )
 from interlock.catalog.queries.services import ServiceRow, service, service_named, services, visible_service
 from interlock.catalog.queries.versions import (
     VersionChoice,
     VersionRow,
+    commits_made,
     version,
     version_named,
     version_of_commit,
@@ -26,10 +26,10 @@ __all__ = [
     "ServiceRow",
     "VersionChoice",
     "VersionRow",
+    "commits_made",
     "instance",
     "instances",
     "locks",
-    "locks_of_run",
     "service",
     "service_named",
     "services",

@@ -150,12 +150,6 @@ def locks(
     return [_lock(row) for row in rows.order_by("pk")]
 
 
-def locks_of_run(*, run_id: int) -> list[LockRow]:
-    """For the platform itself: what the run still holds, instances only."""
-    rows = _lock_rows().filter(run=run_id, instance__isnull=False)
-    return [_lock(row) for row in rows.order_by("instance")]
-
-
 def _visible(by: Caller) -> QuerySet[Instance]:
     rows = Instance.objects.select_related(
         "service", "host__environment", "version", "next_version", "previous_version", "updated_by"

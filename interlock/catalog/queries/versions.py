@@ -14,6 +14,8 @@ from interlock.lifecycle.instance import Action, InstanceStatus
 from interlock.lifecycle.refused import invalid, missing
 from interlock.lifecycle.version import VersionStatus
 
+COMMITS_LOOKED_AT = 20_000  # about 1 MB
+
 
 @dataclass(frozen=True)
 class VersionRow:
@@ -68,6 +70,12 @@ def version_of_commit(*, by: Caller, service_id: int, commit: str) -> VersionRow
     rows = _visible(by).filter(service=service_id, status=VersionStatus.SUCCESS, commit=commit)
     row = rows.order_by("pk").first() if commit else None
     return _row(row) if row else None
+
+
+def commits_made(*, by: Caller, service_id: int) -> list[str]:
+    """The commits of the service's successful versions, the youngest of them."""
+    rows = _visible(by).filter(service=service_id, status=VersionStatus.SUCCESS).exclude(commit="")
+    return list(rows.order_by("-pk").values_list("commit", flat=True)[:COMMITS_LOOKED_AT])
 
 
 def versions(

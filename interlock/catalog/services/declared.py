@@ -7,6 +7,7 @@ from typing import Any
 from django.db import IntegrityError
 
 from interlock.accounts.caller import Caller
+from interlock.accounts.queries import projects
 from interlock.accounts.rights import require
 from interlock.catalog.models import Lock, Service
 from interlock.catalog.queries import visible_service
@@ -14,7 +15,7 @@ from interlock.catalog.settings import read_settings
 from interlock.catalog.sources import check_git_url, check_page_url
 from interlock.journal.services import NewEntry, append
 from interlock.journal.transactions import writing
-from interlock.lifecycle.refused import Refused, invalid
+from interlock.lifecycle.refused import Refused, invalid, missing
 
 LANGUAGES = ("cpp", "go", "python", "java", "node", "other")
 SOURCES = ("git", "gitlab", "jenkins", "upload")
@@ -37,6 +38,8 @@ def create_service(
     lock_scope: str = "service",
 ) -> Service:
     require(by, "configure", project_id)
+    if not projects(by=by).filter(pk=project_id).exists():
+        raise missing("not_found")
     if not _NAME.fullmatch(name):
         raise invalid("service_name_unfit", name=name[:100])
     service = Service(
