@@ -134,7 +134,7 @@ async def _scan_one(address: str, port: int, algorithm: str) -> str | None:
         key = await asyncssh.get_server_host_key(
             address, port, server_host_key_algs=[algorithm], kex_algs=KEY_EXCHANGES, config=None
         )
-    except (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost):
+    except (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost, ConnectionResetError):
         # OpenSSH hangs up on who asks for a kind of key that it does not have.
         return None
     return key.export_public_key("openssh").decode().strip() if key else None
