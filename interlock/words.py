@@ -75,6 +75,7 @@ SENTENCES: dict[str, Promise | str] = {
     "build_script_failed": _("The build script ended with exit code %(detail)s."),
     "build_pack_failed": _("The package could not be packed; the log says why."),
     "build_failed": _("The build ended before it began; the log says why."),
+    "build_folder_unwritable": _("The platform could not write the folder of this build; the log says why."),
     "build_result_missing": _("The build left no package on the machine it ran on. Build again."),
     "build_without_result": _("The build's run ended without news of a package."),
     "same_commit_as": _(

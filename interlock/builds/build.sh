@@ -47,7 +47,11 @@ fetch() {
   tag:*) set -- "refs/tags/$BUILD_REF" ;;
   *) set -- "refs/heads/$BUILD_REF" "refs/tags/$BUILD_REF" ;;
   esac
-  git init -q --bare --template= "$cache"
+  # Two first builds of a service may come at once: whose cache gets its name first, wins.
+  if [ ! -d "$cache" ]; then
+    git init -q --bare --template= "$work/cache"
+    "$BUILD_PYTHON" -I -c 'import os, sys; os.rename(*sys.argv[1:])' "$work/cache" "$cache" 2>/dev/null || [ -d "$cache" ]
+  fi
   git ls-remote -- "$BUILD_URL" "$@" >"$work/refs"
   fetch_named "$@" || { [ "$BUILD_RULE" != tag ] && fetch_commit; } || {
     stage ref "There is no such branch, tag or commit: $BUILD_REF"

@@ -80,12 +80,18 @@ class BuildStep:
         job = Job.read(work.step.params)
         place = Workplace(Path(settings.DATA_DIR) / "builds", job.service, job.build_id, work.try_number)
         known = await work.in_database(lambda: _known(job))
-        await asyncio.to_thread(place.prepare, job.script, known)
+        try:
+            await asyncio.to_thread(place.prepare, job.script, known)
+        except OSError as error:
+            await work.say(f"{place.folder}: {error.strerror}")
+            return Outcome(StepStatus.FAILED, error="build_folder_unwritable")
         outcome = await work.run_body(_script(), env=_environment(job, place))
         if outcome.status is StepStatus.SUCCEEDED:
             outcome = await self._deliver(work, job, place)
         elif outcome.status is StepStatus.FAILED and outcome.exit_code is not None:
-            outcome = replace(outcome, error=place.reason(outcome.exit_code))
+            reason = place.reason(outcome.exit_code)
+            await work.in_database(lambda: _tell_failure(job, reason))
+            outcome = replace(outcome, error=reason.partition(":")[0])
         if outcome.status is not StepStatus.UNKNOWN:
             await asyncio.to_thread(place.clear)
         return outcome
@@ -151,6 +157,10 @@ def _store(name: str, package: Path) -> Stored:
             return store.put(name, source, limit=settings.PACKAGE_LIMIT)
     except Exists:
         return store.describe(name)
+
+
+def _tell_failure(job: Job, reason: str) -> None:
+    version_news(version_id=job.version_id, status=VersionStatus.FAILED, by=SYSTEM, reason=reason)
 
 
 def _tell_success(job: Job, name: str, commit: str, stored: Stored) -> Outcome:
