@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _lacking() -> dict[str, str]:
-    on_postgres = settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
+    on_postgres = str(settings.DATABASES["default"]["ENGINE"]).endswith("postgresql")
     lacking = {}
     if not on_postgres:
         lacking["postgres"] = "tests of PostgreSQL itself: ./dev test --postgres"

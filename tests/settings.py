@@ -10,7 +10,7 @@ if "INTERLOCK_DATA" not in os.environ:
     os.environ["INTERLOCK_DATA"] = tempfile.mkdtemp(prefix="interlock-tests-")
     atexit.register(shutil.rmtree, os.environ["INTERLOCK_DATA"], ignore_errors=True)
 
-from interlock.settings import *  # noqa: E402, F403
+from interlock.settings import *  # noqa: F403
 
 # Argon2 is slow on purpose; the tests make many people.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

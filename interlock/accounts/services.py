@@ -17,7 +17,7 @@ from interlock.accounts.caller import Caller
 from interlock.accounts.models import IdempotentAnswer, Membership, Person, Project, Token
 from interlock.accounts.rights import RIGHTS, ROLES, require
 from interlock.journal.actor import SYSTEM, Actor
-from interlock.journal.models import Entry
+from interlock.journal.queries import count_acts
 from interlock.journal.services import NewEntry, append
 from interlock.journal.transactions import writing
 from interlock.lifecycle.refused import Refused, forbidden, invalid, missing
@@ -50,8 +50,7 @@ def caller_of(person: Person, token: Token | None = None) -> Caller:
 def authenticate_password(username: str, password: str) -> Caller:
     """The caller, or ``Refused``: the same words and the same time whether the name exists or not."""
     since = datetime.now(UTC) - FAILURE_WINDOW
-    failures = Entry.objects.filter(act="login.failed", at__gte=since, actor_name=username[:150])
-    if failures.count() >= FAILURES_ALLOWED:
+    if count_acts("login.failed", actor_name=username[:150], since=since) >= FAILURES_ALLOWED:
         raise forbidden("too_many_tries", minutes=int(FAILURE_WINDOW.total_seconds() // 60))
     person = Person.objects.filter(username=username, is_active=True).first()
     if not check_password(password, person.password if person else _NOBODY) or person is None:

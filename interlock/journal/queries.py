@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 from django.db.models import QuerySet
 
@@ -23,3 +24,7 @@ def entries(
         rows = rows.filter(project_id__in=list(project_ids))
     wanted = {"subject": subject, "subject_id": subject_id, "act": act, "project_id": project_id}
     return rows.filter(**{field: value for field, value in wanted.items() if value is not None})
+
+
+def count_acts(act: str, *, actor_name: str, since: datetime) -> int:
+    return Entry.objects.filter(act=act, at__gte=since, actor_name=actor_name).count()

@@ -55,19 +55,7 @@ def request_release(
         require(by, "release", service.project_id)
         if plan_hash is not None and plan_hash != intended.plan_hash:
             raise Refused("plan_changed", plan_hash=intended.plan_hash)
-        release = Release.objects.create(
-            project_id=service.project_id,
-            service_id=service.id,
-            action=read.action,
-            version_id=intended.version.id if intended.version else None,
-            from_version_id=_from_version(read, by, service.id),
-            request=read.model_dump(mode="json", exclude_unset=True),
-            intent=intended.intent,
-            plan_hash=intended.plan_hash,
-            obstacles=intended.obstacles,
-            note=read.note,
-            created_by_id=by.person_id,
-        )
+        release = _create(by, read, intended)
         run = runs.create_run(
             project_id=service.project_id,
             origin="release",
@@ -87,6 +75,23 @@ def request_release(
         )  # fmt: skip
         runs.start(run_id=run.id, by=by)
     return Release.objects.get(id=release.id)
+
+
+def _create(by: Caller, read: ReleaseRequest, intended: Intended) -> Release:
+    service = intended.service
+    return Release.objects.create(
+        project_id=service.project_id,
+        service_id=service.id,
+        action=read.action,
+        version_id=intended.version.id if intended.version else None,
+        from_version_id=_from_version(read, by, service.id),
+        request=read.model_dump(mode="json", exclude_unset=True),
+        intent=intended.intent,
+        plan_hash=intended.plan_hash,
+        obstacles=intended.obstacles,
+        note=read.note,
+        created_by_id=by.person_id,
+    )
 
 
 def _from_version(request: ReleaseRequest, by: Caller, service_id: int) -> int | None:

@@ -158,10 +158,7 @@ def give_up_on_machines() -> None:
     before = now() - timedelta(seconds=MACHINE_GONE_SECONDS)
     gone = Step.objects.filter(status="ready", started_at__lt=before, sends__gte=5).exclude(machine="")
     for step_id, run_id, key in list(gone.values_list("id", "run_id", "key")[:50]):
-        taken = Step.objects.filter(id=step_id, status="ready").update(
-            status="running", epoch=F("epoch") + 1, error="machine_gone", worker=""
-        )
-        if taken:
+        if claims.take_from_gone_machine(step_id):
             _quietly(lambda r=run_id, k=key: apply(r, StepEnded(Key.parse(k), StepStatus.UNKNOWN)))  # type: ignore[misc]
 
 

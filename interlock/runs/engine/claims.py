@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from interlock.journal.actor import Actor
 from interlock.journal.transactions import writing
@@ -271,3 +271,10 @@ def expire(*, everything: bool = False) -> list[wake.Ref]:
 
 def _worker_actor(claimer: Claimer) -> Actor:
     return Actor("system", claimer.worker, "worker")
+
+
+def take_from_gone_machine(step_id: int) -> bool:
+    """Close the door for a machine that may still come back: its epoch is past."""
+    ready = Step.objects.filter(id=step_id, status="ready")
+    taken = ready.update(status="running", epoch=F("epoch") + 1, error="machine_gone", worker="")
+    return taken == 1
