@@ -126,7 +126,7 @@ def choose(tree: Path, patterns: str) -> tuple[Path, list[str]]:
     if not lines or lines == ["."]:
         return tree, sorted(below(tree, ""))
     for line in lines:
-        if line.startswith("/") or ".." in PurePosixPath(line).parts:
+        if line.startswith("/") or {"..", LEFT_OUT} & set(PurePosixPath(line).parts):
             raise Unfit("package_path_missing", line)
     alone = tree / lines[0]
     if len(lines) == 1 and not GLOB.intersection(lines[0]) and alone.is_dir():
