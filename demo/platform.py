@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from demo.servers import Postgres, Server, ServerError, Valkey, free_port
+from demo.servers import Postgres, Server, ServerError, Valkey
 
 ROOT = Path(__file__).resolve().parent.parent
 ADMIN = "admin"
@@ -123,6 +123,8 @@ class Platform:
 
     def _settings(self, port: int) -> dict[str, str]:
         outer = {name: value for name, value in os.environ.items() if not name.startswith("INTERLOCK_")}
+        # Set in many container images; the platform is started often here, and compiling it takes seconds.
+        outer.pop("PYTHONDONTWRITEBYTECODE", None)
         settings = {
             **outer,
             "PYTHONPATH": str(ROOT),
@@ -138,23 +140,13 @@ class Platform:
         return settings
 
     def _prepare(self) -> None:
-        for database in ["default"] if self.cluster else ["default", "logs"]:
-            self._django("migrate", "--verbosity", "0", "--database", database)
-        if not (self.data / "admin-made").exists():
-            self._django("create_admin", "--username", ADMIN, given=PASSWORD)
-            (self.data / "admin-made").touch()
-
-    def _django(self, *words: str, given: str = "") -> None:
-        command = [sys.executable, "-m", "django", *words]
-        done = subprocess.run(
-            command, env=self.settings, input=given, capture_output=True, text=True, check=False
-        )
+        made = self.data / "admin-made"
+        command = [sys.executable, "-m", "demo.migrating", *([] if made.exists() else [ADMIN])]
+        settings = {**self.settings, "INTERLOCK_ADMIN_PASSWORD": PASSWORD}
+        done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise ServerError(f"django {' '.join(words)} failed:\n{done.stdout}{done.stderr[-3000:]}")
-
-
-def pick_port(wanted: int | None) -> int:
-    return wanted or free_port()
+            raise ServerError(f"the databases could not be made:\n{done.stdout}{done.stderr[-3000:]}")
+        made.touch()
 
 
 def _database_folder(data: Path) -> Path:

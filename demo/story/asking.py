@@ -9,6 +9,7 @@ from demo.truth import Answer, done
 from demo.world import World
 
 ENDED = {"succeeded", "failed", "rejected", "canceled"}
+STUCK = {"why_held", "why_step_broken", "why_locks_refused", "why_plan_changed"}
 RUN_SECONDS = 60
 
 
@@ -41,7 +42,7 @@ def await_run(world: World, run: int, *wanted: str, seconds: float = RUN_SECONDS
         found = run_of(world, run)
         if found["status"] in wanted:
             return found
-        if found["status"] in ENDED or (found["status"] == "waiting" and found.get("hold")):
+        if found["status"] in ENDED or found["why"]["code"] in STUCK:
             raise Unexpected(f"run {run} is {found['status']} instead of {' or '.join(wanted)}: {why(found)}")
         return None
 

@@ -29,8 +29,8 @@ def kill_and_go_on(world: World) -> str:
     verify(world, dict.fromkeys(world.names, "v1.4"))
     counts = {("stop", "v1.2"): 1, ("start", "v1.4"): 1, ("started", "v1.4"): 1}
     verify_once(world, made, counts, world.names)
-    tries = {target["try"] for lane in lanes(world, run).values() for target in lane["targets"]}
-    same(tries, {1}, "the tries of the steps")
+    former = [target["history"] for lane in lanes(world, run).values() for target in lane["targets"]]
+    same([tries for tries in former if tries], [], "tries that had to be made again")
     verify_unlocked(world)
     return f"{killed} killed while six hosts started v1.4; {seconds:.1f} s later all done, each step once"
 

@@ -72,6 +72,8 @@ def _describe(world: World, number: int) -> str:
             f"  {step['key']} {step['name']} ({step['kind']}): {step['status']} {step.get('phase', '')}"
         )
         lines.append(f"      {step.get('error') or ''} {step.get('tally') or ''}")
+        if step.get("body") and step["status"] != "succeeded":
+            lines += _log_end(world, number, step["body"])
         if step["kind"] == "rollout":
             for lane in world.admin.items(f"/runs/{number}/lanes", key=step["key"]):
                 lines += _describe_lane(world, number, lane)
@@ -83,6 +85,10 @@ def _describe_lane(world: World, number: int, lane: Json) -> list[str]:
     lines = [f"    {lane['host']}: {lane['status']} {lane.get('error') or ''} [{steps}]"]
     for target in lane["targets"]:
         if target["status"] not in ("succeeded", "skipped") and target.get("body"):
-            log = world.admin.text(f"/runs/{number}/logs/{target['body']}")
-            lines += [f"      | {line}" for line in log.splitlines()[-15:]]
+            lines += _log_end(world, number, target["body"])
     return lines
+
+
+def _log_end(world: World, number: int, body: str) -> list[str]:
+    log = world.admin.text(f"/runs/{number}/logs/{body}")
+    return [f"      | {line}" for line in log.splitlines()[-15:]]
