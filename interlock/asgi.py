@@ -14,6 +14,7 @@ from django.core.asgi import get_asgi_application
 _django = get_asgi_application()
 
 from interlock.api.live import LIVE  # noqa: E402  needs the apps loaded
+from interlock.celery import app as _celery  # noqa: E402, F401  wake-ups are published through it
 from interlock.runs import embedded  # noqa: E402
 
 Message = MutableMapping[str, Any]

@@ -1,9 +1,13 @@
 """Django settings, all from INTERLOCK_* environment variables (docs/settings.md)."""
 
+import logging
 import os
 import secrets
+import sys
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+import structlog
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("INTERLOCK_DATA") or BASE_DIR / ".data").resolve()
@@ -133,4 +137,32 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = True
+STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns of a folder that is not there
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
+
+# Everything to standard error: whoever runs the process decides where that goes.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        # Only what is broken: a refusal is an answer, not an incident.
+        "django.request": {"handlers": ["console"], "level": "ERROR", "propagate": False},
+        "asyncssh": {"handlers": ["console"], "level": "ERROR", "propagate": False},
+    },
+}
+
+# Plain tracebacks: those with local variables would print what the variables hold, secrets included.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        structlog.processors.LogfmtRenderer(),
+    ],
+    wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+)

@@ -21,9 +21,136 @@ SENTENCES: dict[str, Promise | str] = {
     "kind_not_on_hosts": _("“%(step)s”: a step of kind %(step_kind)s cannot run on hosts."),
     # journal
     # accounts
+    "not_allowed": _("You lack the right “%(right)s” here. Ask an administrator of the project for it."),
+    "too_many_tries": _("Too many failed sign-ins. Try again in %(minutes)s minutes."),
+    "login_wrong": _("The name or the password is not right."),
+    "username_unfit": _(
+        "“%(username)s” cannot be a user name. Use letters, digits and . _ @ + -, 64 at most, "
+        "beginning with a letter or digit."
+    ),
+    "username_taken": _("There is somebody called “%(username)s” already."),
+    "password_weak": _("This password is not strong enough: %(why)s"),
+    "person_not_known": _("There is no person %(person_id)s."),
+    "name_unfit": _(
+        "“%(name)s” cannot be a name here. Use letters, digits and . _ -, 63 at most, beginning "
+        "with a letter or digit."
+    ),
+    "role_not_known": _("There are no roles %(roles)s. Choose from: %(known)s."),
+    "scope_not_known": _("There are no scopes %(scopes)s. Choose from: %(known)s."),
+    "scope_too_wide": _(
+        "A token can only make tokens that may do no more than itself. Name scopes that it has."
+    ),
+    "expiry_past": _("The expiry lies in the past. Give a later time."),
+    "idempotency_key_unfit": _("An idempotency key has 1 to 128 characters."),
+    "people_exist": _("There are people already; an administrator can add more."),
+    "last_admin": _("This is the last administrator. Make somebody else one first."),
+    "name_taken": _("The name “%(name)s” is taken."),
+    "project_not_known": _("There is no such project."),
+    "token_not_known": _("You have no token %(token_id)s."),
+    "idempotency_key_reused": _("This idempotency key came with another request before. Use a new one."),
+    "request_at_work": _("The first request with this idempotency key is still at work. Ask again shortly."),
     # vault
+    "secret_name_unfit": _(
+        "“%(name)s” cannot name a secret. Use letters, digits and _ . -, beginning with a letter."
+    ),
+    "secret_value_unfit": _("A secret is text without NUL, %(limit)s characters at most, and not empty."),
+    "secret_not_known": _("There is no such secret."),
+    "secrets_not_known": _("The project has no secrets called %(names)s."),
+    "secret_unreadable": _(
+        "The secret cannot be read with the keys of the key file. Restore the key it was made with."
+    ),
     # fleet
+    "host_not_known_id": _("There is no host %(id)s, or it is not yours to use."),
+    "host_not_known": _("These hosts are not there, or not granted to the project: %(hosts)s."),
+    "host_unreachable": _("%(host)s could not be reached (%(why)s)."),
+    "group_not_known": _("There are no groups %(ids)s."),
+    "host_key_unreadable": _("This is not a public host key. Paste a line such as “ssh-ed25519 AAAA…”."),
+    "fields_not_known": _("These fields are not known or cannot be changed: %(fields)s."),
+    "address_unfit": _("“%(address)s” is neither a host name nor an IP address."),
+    "port_unfit": _("%(port)s is not a port. Give 1 to 65535."),
+    "user_unfit": _("“%(user)s” cannot be a login name."),
+    "description_unfit": _("The description is too long, or has characters that cannot be kept."),
+    "path_unfit": _(
+        "“%(path)s” is not fit. Give an absolute path of letters, digits and . _ + @ -, without “..”."
+    ),
+    "credential_kind_not_known": _("There is no such kind of credential. Choose from: %(known)s."),
+    "host_key_not_known": _("The host has no accepted key %(fingerprint)s."),
+    "host_tree_taken": _(
+        "%(host)s is the same machine as %(other)s with the same root %(root)s. Give one of them "
+        "another root, or remove it."
+    ),
+    "root_too_high": _(
+        "“%(path)s” is too high in the tree to hold releases. Choose a folder of its own, such "
+        "as /srv/interlock."
+    ),
+    "label_unfit": _(
+        "“%(label)s” is not a label. Names and values are letters, digits and . _ / -, 63 at most."
+    ),
+    "bastion_loop": _("The bastions lead back to the host itself."),
+    "private_key_unreadable": _(
+        "This is not a private key that can be read. Paste it whole, without a passphrase."
+    ),
+    "host_in_use": _(
+        "%(host)s has instances or runs. Delete its instances first; a host that was released to "
+        "stays in the records."
+    ),
+    "environment_not_known": _("There is no environment %(id)s."),
+    "credential_not_known": _("There is no credential %(id)s."),
+    "bastion_not_known": _("There is no host %(id)s to be the bastion."),
     # runs
+    "run_ended": _("This run has ended (%(status)s). Start a new one."),
+    "run_already_started": _("This run was started already; it is %(status)s."),
+    "not_waiting": _("This step does not wait for an answer; it is %(status)s."),
+    "run_already_ending": _("This run is ending already; it is %(status)s."),
+    "work_has_begun": _(
+        "Work on the hosts has begun: the plan cannot be changed any more. Stop the run first."
+    ),
+    "nothing_to_give_up": _("There is no failure here to give up on; the run is %(status)s."),
+    "step_not_broken": _("This step has not failed; it is %(status)s."),
+    "not_waiting_to_go_on": _("Nothing here waits for a go-on; the step is %(status)s."),
+    "rollout_not_skippable": _(
+        "A rollout cannot be skipped. Exclude its failed hosts, retry them, or give up."
+    ),
+    "rollout_not_held": _("The rollout is not waiting for a decision."),
+    "no_hosts_here": _("This step has no hosts to choose from."),
+    "step_not_unknown": _("The end of this step is known: it is %(status)s."),
+    "lane_not_retryable": _("Only hosts that failed or are unknown can be retried; this one is %(status)s."),
+    "lane_not_unknown": _("Only an unknown end can be resolved; this host is %(status)s."),
+    "lane_not_excludable": _(
+        "Only hosts that have not begun or have failed can be excluded; this one is %(status)s."
+    ),
+    "step_not_current": _("The run is not at step %(key)s now."),
+    "params_not_known": _("These parameters are not known: %(params)s. Known are: %(known)s."),
+    "time_without_zone": _("“%(value)s” has no time zone. Add one, such as +08:00 or Z."),
+    "hosts_missing": _("Name at least one host."),
+    "run_not_known": _("There is no run %(run_id)s."),
+    "approval_not_known": _("Step %(key)s asks for no approval."),
+    "approval_decided": _("This approval is %(status)s already, by %(by)s."),
+    "only_people_vote": _("Only people can approve or reject."),
+    "own_request": _("You asked for this yourself; somebody else has to approve it."),
+    "not_asked": _("This approval asks others: %(people)s."),
+    "voted_already": _("You have voted on this already."),
+    "kind_not_known": _("“%(step)s”: there is no step kind %(step_kind)s. Known are: %(known)s."),
+    "param_missing": _("The parameter “%(param)s” is missing."),
+    "param_has_nul": _("The parameter “%(param)s” has a NUL character."),
+    "param_too_long": _("“%(param)s” is longer than %(limit)s bytes. Put it into a package instead."),
+    "param_not_a_mapping": _("“%(param)s” must be a mapping of names to values."),
+    "env_name_unfit": _("“%(name)s” cannot be an environment variable here."),
+    "env_value_unfit": _("The value of “%(name)s” must be text without NUL, 256 kB at most."),
+    "interpreter_not_known": _("There is no such interpreter. Choose from: %(known)s."),
+    "file_name_unfit": _("“%(name)s” cannot be a file name here."),
+    "probe_asks_one_thing": _("A probe asks exactly one of http, tcp and command."),
+    "url_unfit": _("“%(url)s” is not an http or https address."),
+    "param_out_of_range": _("“%(param)s” must be a number from %(least)s to %(most)s."),
+    "param_not_a_choice": _("“%(param)s” must be one of: %(choices)s."),
+    "param_not_a_list": _("“%(param)s” must be a list of names."),
+    "quorum_out_of_reach": _("%(quorum)s approvals cannot come from %(people)s people."),
+    "wait_for_one_thing": _("A wait has exactly one of seconds, until and manual."),
+    "time_unreadable": _("“%(value)s” is not a time. Write it like 2026-11-21T02:00:00+08:00."),
+    "log_not_known": _("There is no log %(body)s in this run."),
+    "step_not_known": _("There is no step %(key)s in this run."),
+    "no_lane_for_this": _("There is no host here for this."),
+    "host_not_in_run": _("These hosts are not part of the step: %(hosts)s."),
     # catalog
     "service_not_known": _("There is no service %(service)s."),
     "version_not_known": _("There is no version %(version)s of this service."),
@@ -95,7 +222,59 @@ SENTENCES: dict[str, Promise | str] = {
     "store_full": _("The package store is full. Free some room, then try again."),
     "store_refused": _("The package store did not take the file."),
     # releases
+    "version_not_successful": _(
+        "Version %(version)s is %(status)s; only successful versions can be released."
+    ),
+    "nothing_to_do": _("There is no instance left for this release (%(action)s)."),
+    "version_of_other_service": _("Version %(version)s is not one of %(service)s."),
+    "hosts_mixed": _("Name the hosts either all by id or all by name."),
+    "not_on_from_version": _("These hosts are not on %(version)s: %(hosts)s."),
+    "kind_only_on_hosts": _("A step of kind %(step_kind)s runs on hosts only."),
+    "release_not_known": _("There is no release %(release_id)s."),
+    "start_at_missing": _("Give start_at with start “at”, and only then."),
+    "version_missing": _("Name the version to release."),
+    "request_unfit": _("“%(field)s” does not fit: %(problem)s"),
+    "plan_changed": _("The plan is another one by now. Look at it again (%(plan_hash)s) before you agree."),
+    "not_deployed": _("The service is not on these hosts: %(hosts)s. Deploy it first."),
+    "already_deployed": _(
+        "The service is on these hosts already: %(hosts)s. Upgrade it, or ask to skip them."
+    ),
+    "instance_held": _("Locked by %(holder)s since %(since)s (%(reason)s): %(hosts)s."),
+    "already_there": _("These hosts are on %(version)s already: %(hosts)s. Ask to skip them."),
+    "host_not_checked": _("The connection to this host has never been checked."),
     # doors
+    "not_found": _("There is nothing here, or nothing that you may see."),
+    "cursor_unfit": _("This cursor is not one of ours. Begin with the first page."),
+    "step_or_rollout": _("Each branch of a stage is either a step or a rollout."),
+    "file_missing": _("The package file is missing. Send it in the field “file”."),
+    "why_pending": _("Not started yet."),
+    "why_running": _("At work."),
+    "why_ready": _("“%(name)s” is ready and waits for a worker."),
+    "why_stopping": _("Being stopped: what was started is ended and read back."),
+    "why_succeeded": _("Succeeded."),
+    "why_failed": _("Failed."),
+    "why_rejected": _("Rejected."),
+    "why_canceled": _("Stopped."),
+    "why_held": _(
+        "“%(name)s” waits for a decision: %(hosts)s hosts failed or are unknown. Retry, exclude, "
+        "resolve, or give up."
+    ),
+    "why_confirm": _("“%(name)s” waits for a go-on after batch %(batch)s."),
+    "why_bake": _("“%(name)s” lets batch %(batch)s prove itself until %(until)s."),
+    "why_step_broken": _("“%(name)s” is %(status)s (%(error)s). Retry, skip, or give up."),
+    "why_until": _("“%(name)s” waits until %(until)s."),
+    "why_manual": _("“%(name)s” waits for a person to let it go on."),
+    "why_approval": _("Waits for approval: %(given)s of %(quorum)s given."),
+    "why_plan_changed": _("The plan changed before the start. Look at it and start again."),
+    "why_locks_refused": _("It could not start (%(code)s). Start it again, or stop it."),
+    "request_unreadable": _("The request cannot be read. Send valid JSON."),
+    "not_signed_in": _("Sign in, or send a valid token."),
+    "not_allowed_here": _("This is not allowed here; a session needs its CSRF token."),
+    "method_not_allowed": _("This address does not take that method."),
+    "request_too_large": _("The request is too large."),
+    "request_invalid": _("The request does not fit; “errors” says where."),
+    "database_away": _("The database does not answer just now. Try again shortly."),
+    "server_error": _("Something broke on our side. It was logged; try again."),
 }
 
 

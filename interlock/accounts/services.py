@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
@@ -64,10 +65,6 @@ def authenticate_password(username: str, password: str) -> Caller:
     return caller_of(person)
 
 
-def person_of(caller: Caller) -> Person:
-    return Person.objects.get(id=caller.person_id)
-
-
 def caller_by_id(person_id: int) -> Caller | None:
     """The caller of a session; None once the person is no longer active."""
     person = Person.objects.filter(id=person_id, is_active=True).first()
@@ -116,8 +113,6 @@ def create_person(
 
 
 def _make_person(username: str, name: str, email: str, password: str, *, is_admin: bool) -> Person:
-    import re
-
     if not re.fullmatch(USERNAME, username):
         raise invalid("username_unfit", username=username[:64])
     _check_password(password)
@@ -189,8 +184,6 @@ def _person(person_id: int) -> Person:
 
 
 def create_project(*, by: Caller, name: str, description: str = "") -> Project:
-    import re
-
     require(by, "platform")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,63}", name):
         raise invalid("name_unfit", name=name[:64])

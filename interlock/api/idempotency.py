@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import inspect
 import json
 from collections.abc import Callable
 from typing import Any
@@ -44,6 +45,8 @@ def idempotent(view: View) -> View:
         finish_request(actor=by, key=key, status_code=status, body=plain)
         return result
 
+    # The framework reads the parameters' types, which are names of the view's own module.
+    answered.__signature__ = inspect.signature(view, eval_str=True)  # type: ignore[attr-defined]
     return answered
 
 

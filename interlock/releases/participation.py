@@ -66,7 +66,7 @@ class ReleaseParticipant(Participant):
     def ended(self, run: Run, status: RunStatus) -> None:
         """Free the locks of hosts that are proven still; the others stay, unproven."""
         doubted = hosts_in_doubt(run.id)
-        held = catalog.locks_of_run(run_id=run.id)
+        held = catalog.locks(by=SYSTEM_CALLER, run_id=run.id)
         still = {lock.instance_id for lock in held if lock.host_id not in doubted and lock.instance_id}
         services.release_locks(run_id=run.id, still_instance_ids=still, by=_requester(run))
 

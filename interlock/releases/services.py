@@ -66,7 +66,6 @@ def request_release(
             by=by,
         )
         Release.objects.filter(id=release.id).update(run_id=run.id)
-        release.run_id = run.id
         append(
             NewEntry(
                 by, "release", release.id, "release.requested", project_id=service.project_id,

@@ -13,6 +13,7 @@ from interlock.lifecycle.run.events import ApprovalEnded
 from interlock.lifecycle.run.plan import Key
 from interlock.runs.clock import now
 from interlock.runs.engine.apply import Change, apply_locked, finish
+from interlock.runs.engine.effects import close_approval
 from interlock.runs.engine.snapshot import lock_run
 from interlock.runs.models import Approval, Run, Vote
 
@@ -87,7 +88,7 @@ def _check_voter(run: Run, approval: Approval, by: Caller) -> None:
 
 
 def _close(change: Change, approval: Approval, status: Literal["approved", "rejected", "expired"]) -> None:
-    Approval.objects.filter(id=approval.id).update(status=status, closed_at=change.at)
+    close_approval(change, approval.id, status)
     decision: Literal["approved", "rejected"] = "rejected"
     if status == "approved" or (status == "expired" and approval.on_deadline == "approve"):
         decision = "approved"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from interlock.celery import app
+from celery import shared_task
+
 from interlock.runs.wake import Ref
 from interlock.runs.worker import cluster
 
 
-@app.task(name="interlock.carry_out", ignore_result=True, acks_late=False)
+@shared_task(name="interlock.carry_out", ignore_result=True, acks_late=False)
 def carry_out(what: Literal["step", "slice"], row_id: int) -> None:
     """Claim what this process has room for and return: the loop carries it out."""
     cluster.worker().offer(Ref(what, row_id)).result(timeout=60)

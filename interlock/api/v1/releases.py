@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 
 from django.http import HttpRequest
 from ninja import Query, Router
@@ -10,9 +11,9 @@ from ninja import Query, Router
 from interlock.api.auth import caller
 from interlock.api.idempotency import idempotent
 from interlock.api.paging import Page, PageQuery, Strict, page_of
-from interlock.api.schemas import Id, Short
+from interlock.api.schemas import Id, Line, Short
 from interlock.releases import queries, services
-from interlock.releases.request import ReleaseRequest
+from interlock.releases.request import ApprovalRule, Name, ReleaseRequest, Selector
 
 router = Router(tags=["releases"])
 
@@ -107,13 +108,30 @@ def get_release(request: HttpRequest, release_id: Id) -> dict[str, Any]:
 
 
 class Changes(Strict):
-    """Any field of the request but service, action and versions."""
+    """Any field of the request but service, action and where it goes up or back from."""
 
-    model_config = {"extra": "allow"}
+    version: Id | Name | None = None
+    hosts: Literal["all"] | list[Id | Name] | Selector = "all"
+    batches: list[Line] | None = None
+    threshold: int = 0
+    put_back: bool = True
+    skip: bool = False
+    skip_locked: bool = False
+    approval: ApprovalRule | None = None
+    start: Literal["auto", "manual", "at"] = "auto"
+    start_at: datetime | None = None
+    bake: int = 0
+    confirm: list[int] = []
+    port: int | None = None
+    tag: Line | None = None
+    weight: int | None = None
+    note: Line = ""
 
 
 @router.patch("/releases/{int:release_id}", response=dict[str, Any])
 def change_release(request: HttpRequest, release_id: Id, body: Changes) -> dict[str, Any]:
     by = caller(request)
-    services.change_release(by=by, release_id=release_id, changes=body.model_dump(exclude_unset=True))
+    services.change_release(
+        by=by, release_id=release_id, changes=body.model_dump(mode="json", exclude_unset=True)
+    )
     return _whole(queries.release(by=by, release_id=release_id))

@@ -23,7 +23,8 @@ router = Router(tags=["runs"])
 
 def _summary(row: Any) -> dict[str, Any]:
     names = ("id", "project_id", "title", "origin", "origin_id", "status", "outcome", "hold", "version",
-             "plan_hash", "round", "stage", "requested_by", "created_at", "started_at", "ended_at")  # fmt: skip
+             "plan_hash", "round", "stage", "requested_by", "created_at", "started_at",
+             "ended_at")  # fmt: skip
     return {name: getattr(row, name) for name in names}
 
 

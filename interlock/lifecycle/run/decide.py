@@ -41,13 +41,14 @@ from interlock.lifecycle.run.plan import Key, Plan, Rollout, StepPlan
 from interlock.lifecycle.run.states import STEP_BROKEN, STEP_ENDED, STEP_PASSED, RunStatus, StepStatus
 from interlock.lifecycle.run.value import BranchState, RunState, Tally
 
-
 Decision = tuple[RunState, list[Effect]]
+TAKING_LOCKS = "taking_locks"  # held within one transaction, until the locks are answered
 
 
 def decide_run(plan: Plan, run: RunState, event: RunEvent) -> Decision:
     """Raise ``Refused`` where a person's verb does not fit; anything else that does not fit is no change."""
     effects: list[Effect] = []
+    run = replace(run, left=())
     if run.ended:
         if isinstance(event, StepEnded | LanesChanged | TimerDue):
             return run, []
@@ -68,10 +69,8 @@ def _take(plan: Plan, run: RunState, event: RunEvent, effects: list[Effect]) -> 
             return _timer_due(plan, run, event)
         case ApprovalEnded():
             return _approval_ended(plan, run, event)
-        case LocksTaken():
-            return _begin_stage(plan, replace(run, locked=True, hold=""), plan.locks_at, effects)
-        case LocksRefused():
-            return replace(run, hold=event.code)
+        case LocksTaken() | LocksRefused():
+            return _locks_answered(plan, run, event, effects)
         case PlanReplaced():
             return _plan_replaced(plan, run, effects)
         case StopAsked():
@@ -125,7 +124,9 @@ def _timer_due(plan: Plan, run: RunState, event: TimerDue) -> RunState:
 
 def _approval_ended(plan: Plan, run: RunState, event: ApprovalEnded) -> RunState:
     branch = run.branch(event.key)
-    if branch.status is not StepStatus.WAITING or branch.phase:
+    spec = plan.branch(event.key)
+    asked = isinstance(spec, StepPlan) and spec.mode == "approval"
+    if not asked or branch.status is not StepStatus.WAITING:
         raise Refused("not_waiting", status=branch.status.value)
     if event.decision == "approved":
         return run.with_branch(replace(branch, status=StepStatus.SUCCEEDED))
@@ -133,18 +134,29 @@ def _approval_ended(plan: Plan, run: RunState, event: ApprovalEnded) -> RunState
     return _wind_down(plan, run, RunStatus.REJECTED)
 
 
+def _locks_answered(
+    plan: Plan, run: RunState, event: LocksTaken | LocksRefused, effects: list[Effect]
+) -> RunState:
+    if run.hold != TAKING_LOCKS:
+        return run
+    if isinstance(event, LocksRefused):
+        return replace(run, hold=event.code)
+    return _begin_stage(plan, replace(run, locked=True, hold=""), run.stage, effects)
+
+
 def _plan_replaced(plan: Plan, run: RunState, effects: list[Effect]) -> RunState:
-    if run.locked:
+    if run.outcome is not None:
+        raise Refused("run_already_ending", status=run.status.value)
+    if run.locked or any(branch.live for branch in run.branches):
         raise Refused("work_has_begun")
-    run = replace(run, branches=(), hold="")
     if run.stage < 0:
         return run
-    first = plan.approval_before_locks()
-    if first is None:
+    run = replace(run, branches=(), hold="")
+    effects.append(ResetStages(0))
+    if plan.approval_before_locks() is None:
         # Nobody has seen the new plan: whoever starts it again has.
         return replace(run, stage=0, hold="plan_changed")
-    effects.append(ResetStages(first))
-    return _begin_stage(plan, run, first, effects)
+    return _begin_stage(plan, run, 0, effects)
 
 
 def _stop(plan: Plan, run: RunState) -> RunState:
@@ -178,8 +190,8 @@ def _verb(
             raise Refused("rollout_not_held", phase=branch.phase)
         if branch.phase != "held":
             return run
-        phase = _phase_to_resume(plan, branch)
-        return replace(run, halted=False).with_branch(replace(branch, status=StepStatus.RUNNING, phase=phase))
+        # The work phase comes before the gate again: lanes that go again have to be in front of it, too.
+        return run.with_branch(replace(branch, status=StepStatus.RUNNING, phase="work"))
     return _solo_verb(run, branch, event, effects)
 
 
@@ -194,7 +206,7 @@ def _solo_verb(
     match event:
         case StepRetried() | StepResolved(answer="retry"):
             effects.append(ReadyStep(branch.key))
-            return run.with_branch(replace(branch, status=StepStatus.READY))
+            return run.with_branch(replace(branch, status=StepStatus.READY, retries_used=0))
         case StepSkipped():
             return run.with_branch(replace(branch, status=StepStatus.SKIPPED))
         case StepResolved():
@@ -209,18 +221,10 @@ def _solo_verb(
     assert_never(event)
 
 
-def _phase_to_resume(plan: Plan, branch: BranchState) -> str:
-    # Lanes in front of the gate mean that the batch's work (and its bake time) is over, but for those
-    # that go again: the gate phase takes pending lanes up too.
-    rollout = plan.branch(branch.key)
-    assert isinstance(rollout, Rollout)
-    return "gate" if branch.tally.waiting and not rollout.bake else "work"
-
-
 def _go_on(plan: Plan, run: RunState, branch: BranchState, effects: list[Effect]) -> RunState:
-    if branch.phase == "confirm":
-        return run.with_branch(_next_batch(branch, effects))
     spec = plan.branch(branch.key)
+    if isinstance(spec, Rollout) and branch.phase == "confirm":
+        return run.with_branch(_next_batch(spec, branch, effects))
     waits = branch.status is StepStatus.WAITING and isinstance(spec, StepPlan) and spec.mode == "timer"
     if not waits:
         raise Refused("not_waiting_to_go_on", status=branch.status.value)
@@ -233,6 +237,8 @@ def _go_on(plan: Plan, run: RunState, branch: BranchState, effects: list[Effect]
 def _settle(plan: Plan, run: RunState, effects: list[Effect]) -> RunState:
     """Follow the run until only workers, people or time can move it on. Each round ends a stage."""
     while not run.ended and not run.hold and run.stage >= 0:
+        if run.outcome is None:
+            run = replace(run, halted=any(_too_many_broken(plan, branch) for branch in run.branches))
         for branch in run.branches:
             run = _settle_rollout(plan, run, branch, effects)
         if run.outcome is not None and not plan.stages[run.stage].always:
@@ -295,9 +301,10 @@ def _wind_down(plan: Plan, run: RunState, outcome: RunStatus) -> RunState:
 
 
 def _begin_stage(plan: Plan, run: RunState, stage: int, effects: list[Effect]) -> RunState:
+    run = replace(run, left=run.left + run.branches)
     if stage == plan.locks_at and not run.locked:
         effects.append(TakeLocks())
-        return replace(run, stage=stage, branches=(), hold="taking_locks")
+        return replace(run, stage=stage, branches=(), hold=TAKING_LOCKS)
     branches = []
     for key in plan.keys(stage):
         spec = plan.branch(key)
@@ -322,9 +329,7 @@ def _settle_rollout(plan: Plan, run: RunState, branch: BranchState, effects: lis
     if branch.phase not in ("work", "gate"):
         return run
     tally = branch.tally
-    over = tally.unknown > 0 or tally.broken_before + tally.failed + tally.unknown > rollout.threshold
-    if over:
-        run = replace(run, halted=True)
+    if _too_many_broken(plan, branch):
         if tally.live:
             return run
         return run.with_branch(replace(branch, status=StepStatus.WAITING, phase="held"))
@@ -334,6 +339,16 @@ def _settle_rollout(plan: Plan, run: RunState, branch: BranchState, effects: lis
             branch = replace(branch, tally=replace(tally, open=1))
         return run.with_branch(branch)
     return run.with_branch(_batch_through(rollout, branch, effects))
+
+
+def _too_many_broken(plan: Plan, branch: BranchState) -> bool:
+    """Whether a rollout needs a person before any lane may begin, of whichever rollout of the stage."""
+    rollout = plan.branch(branch.key)
+    if not isinstance(rollout, Rollout) or branch.status in STEP_ENDED:
+        return False
+    tally = branch.tally
+    broken = tally.broken_before + tally.failed + tally.unknown
+    return branch.phase == "held" or tally.unknown > 0 or broken > rollout.threshold
 
 
 def _batch_through(rollout: Rollout, branch: BranchState, effects: list[Effect]) -> BranchState:
@@ -349,12 +364,13 @@ def _batch_through(rollout: Rollout, branch: BranchState, effects: list[Effect])
         return replace(branch, status=StepStatus.SUCCEEDED)
     if branch.batch in rollout.confirm:
         return replace(branch, phase="confirm", status=StepStatus.WAITING)
-    return _next_batch(branch, effects, size=rollout.batches[branch.batch + 1])
+    return _next_batch(rollout, branch, effects)
 
 
-def _next_batch(branch: BranchState, effects: list[Effect], size: int = 1) -> BranchState:
+def _next_batch(rollout: Rollout, branch: BranchState, effects: list[Effect]) -> BranchState:
     batch = branch.batch + 1
     effects.append(ReadyBatch(branch.key, batch))
     broken = branch.tally.broken_before + branch.tally.failed + branch.tally.unknown
-    tally = Tally(pending=size, broken_before=broken, open=1)
+    # As if none of its hosts had been excluded; where all were, the writer comes back at once.
+    tally = Tally(pending=rollout.batches[batch], broken_before=broken, open=1)
     return replace(branch, status=StepStatus.RUNNING, phase="work", batch=batch, tally=tally)

@@ -133,7 +133,10 @@ class ReadyStep:
 
 @dataclass(frozen=True)
 class ReadyBatch:
-    """The lanes of a batch that are not through may be claimed, in slices."""
+    """The lanes of a batch that are not through may be claimed, in slices.
+
+    Where there are none (all were excluded), ``LanesChanged`` has to follow in the same transaction.
+    """
 
     key: Key
     batch: int

@@ -50,6 +50,7 @@ class RunState:
     stop_requested: bool = False
     halted: bool = False  # no lane may begin
     branches: tuple[BranchState, ...] = ()
+    left: tuple[BranchState, ...] = ()  # how branches of stages ended that this decision left behind
 
     @property
     def status(self) -> RunStatus:
@@ -59,10 +60,15 @@ class RunState:
             return RunStatus.STOPPING
         if self.stage < 0 and not self.hold:
             return RunStatus.PENDING
-        busy = (StepStatus.READY, StepStatus.RUNNING)
-        if not self.hold and any(branch.status in busy for branch in self.branches):
+        if not self.hold and any(self._moves(branch) for branch in self.branches):
             return RunStatus.RUNNING
         return RunStatus.WAITING
+
+    def _moves(self, branch: BranchState) -> bool:
+        """Whether a worker has something to do for it, or may take it up."""
+        if branch.phase and self.halted:
+            return branch.live
+        return branch.status in (StepStatus.READY, StepStatus.RUNNING)
 
     def branch(self, key: Key) -> BranchState:
         for branch in self.branches:

@@ -5,7 +5,7 @@ run_script() {
       health) systemctl is-active --quiet "$UNIT" ;;
       *) systemctl "$WHAT" "$UNIT" ;;
     esac
-  elif [ -f "$INTERLOCK_FILES/script" ]; then
+  elif [ -f "${INTERLOCK_FILES:-}/script" ]; then
     sh "$INTERLOCK_FILES/script"
   elif [ -x "interlock/$WHAT" ]; then
     "./interlock/$WHAT"

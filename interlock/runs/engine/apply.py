@@ -145,7 +145,8 @@ def _save_run(change: Change, old: RunState, new: RunState) -> None:
 
 def _save_branches(change: Change, old: RunState, new: RunState) -> None:
     known = {branch.key: branch for branch in old.branches}
-    for branch in new.branches:
+    # Those of a stage that this decision has left come first: they ended before the next ones began.
+    for branch in (*new.left, *new.branches):
         before = known.get(branch.key)
         if before is not None and _same(before, branch):
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, assert_never
 
 from django.conf import settings
 from django.db.models import F
@@ -15,7 +15,9 @@ from interlock.lifecycle.run.events import (
     ReadyBatch,
     ReadyStep,
     ResetStages,
+    RunEnded,
     SetTimer,
+    TakeLocks,
 )
 from interlock.lifecycle.run.lane import Stopped, decide_lane
 from interlock.lifecycle.run.plan import Key, Rollout, StepPlan
@@ -42,8 +44,10 @@ def carry_out(change: Change, effect: Effect) -> None:
             _cancel_idle(change, effect.stage)
         case ResetStages():
             pass  # the rows were made anew with the new plan
+        case TakeLocks() | RunEnded():
+            raise TypeError("apply answers these itself")
         case _:
-            raise TypeError(f"no statement for {effect!r}")
+            assert_never(effect)
 
 
 def _ready_step(change: Change, key: Key) -> None:
@@ -123,6 +127,11 @@ def _open_approval(change: Change, key: Key) -> None:
         opened_at=change.at,
     )
     change.note("approval.opened", key=str(key), plan_hash=run.plan_hash)
+
+
+def close_approval(change: Change, approval_id: int, status: str) -> None:
+    """The vote or the deadline has decided."""
+    Approval.objects.filter(id=approval_id).update(status=status, closed_at=change.at)
 
 
 def _set_timer(change: Change, key: Key) -> None:

@@ -108,5 +108,5 @@ def names() -> list[str]:
 def check_step(step: StepPlan, *, on_hosts: bool) -> None:
     kind = find(step.kind)
     if kind is None:
-        raise invalid("kind_not_known", step=step.name, kind=step.kind, known=", ".join(names()))
+        raise invalid("kind_not_known", step=step.name, step_kind=step.kind, known=", ".join(names()))
     kind.check(step.params, on_hosts=on_hosts)
