@@ -108,9 +108,8 @@ def get_release(request: HttpRequest, release_id: Id) -> dict[str, Any]:
 
 
 class Changes(Strict):
-    """Any field of the request but service, action and where it goes up or back from."""
+    """Any field of the request but service, action and versions."""
 
-    version: Id | Name | None = None
     hosts: Literal["all"] | list[Id | Name] | Selector = "all"
     batches: list[Line] | None = None
     threshold: int = 0
