@@ -80,6 +80,11 @@ CASES: list[tuple[Rule, dict[str, str], dict[str, str]]] = [
     ),
     (codes.sentences_nobody_says, WORDS, {**WORDS, "interlock/runs/a.py": ASKING}),
     (
+        codes.sentences_nobody_says,
+        {**WORDS, "interlock/runs/a.py": 'why = f"early_{status}"\n'},
+        {**WORDS, "interlock/runs/a.py": 'why = f"la{status}"\nwhat = f"late:{hour}"\n'},
+    ),
+    (
         codes.unhandled_events,
         {"interlock/lifecycle/events.py": EVENTS + DECIDING},
         {"interlock/lifecycle/events.py": EVENTS + DECIDING + "    assert_never(event)\n"},
