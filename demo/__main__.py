@@ -80,7 +80,9 @@ def main() -> int:
     parser.add_argument("--fresh", action="store_true", help="forget the world of the last time")
     parser.add_argument("--port", type=int, help="where to answer")
     asked = parser.parse_args()
-    # A stop asked of us must still end the servers and the hosts.
+    # A stop asked of us must still end the servers and the hosts, also where we were started in the
+    # background of a shell, which ignores Control-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if not has_address(ADDRESSES[0]):
         sys.exit(
@@ -102,6 +104,7 @@ def check(asked: argparse.Namespace) -> int:
     except (Unexpected, ServerError) as error:
         print(f"✗ the world could not be made: {error}\n{demo.platform.log_ends()}", flush=True)
     finally:
+        _ignore_signals()
         if held:
             demo.remove()
         else:
@@ -125,16 +128,24 @@ def show(asked: argparse.Namespace) -> int:
             showing.prepare(world)
             keep(world, demo.kept)
         _welcome(world, data)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        while True:
+            signal.pause()
     except KeyboardInterrupt:
         pass
     except (Unexpected, ServerError) as error:
         print(f"{error}\n{demo.platform.log_ends()}", file=sys.stderr)
         return 1
     finally:
+        _ignore_signals()
         print("\nending the server and the hosts", flush=True)
         demo.stop()
     return 0
+
+
+def _ignore_signals() -> None:
+    # Impatience (a second Control-C) must not leave half of it behind.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _welcome(world: World, data: Path) -> None:
