@@ -57,6 +57,10 @@ class Logbook:
         await self._flush()
 
     async def _flush(self) -> None:
+        # Whoever waits here may be cancelled; a chunk that the database has must be counted all the same.
+        await asyncio.shield(self._store_ready())
+
+    async def _store_ready(self) -> None:
         async with self._flushing:
             while self._ready:
                 part = bytes(self._ready[: logs.CHUNK])
