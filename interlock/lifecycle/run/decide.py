@@ -48,7 +48,7 @@ TAKING_LOCKS = "taking_locks"  # held within one transaction, until the locks ar
 def decide_run(plan: Plan, run: RunState, event: RunEvent) -> Decision:
     """Raise ``Refused`` where a person's verb does not fit; anything else that does not fit is no change."""
     effects: list[Effect] = []
-    run = replace(run, left=())
+    run = replace(run, left=()) if run.left else run
     if run.ended:
         if isinstance(event, StepEnded | LanesChanged | TimerDue):
             return run, []
@@ -237,8 +237,9 @@ def _go_on(plan: Plan, run: RunState, branch: BranchState, effects: list[Effect]
 def _settle(plan: Plan, run: RunState, effects: list[Effect]) -> RunState:
     """Follow the run until only workers, people or time can move it on. Each round ends a stage."""
     while not run.ended and not run.hold and run.stage >= 0:
-        if run.outcome is None:
-            run = replace(run, halted=any(_too_many_broken(plan, branch) for branch in run.branches))
+        halted = any(_too_many_broken(plan, branch) for branch in run.branches)
+        if run.outcome is None and run.halted is not halted:
+            run = replace(run, halted=halted)
         for branch in run.branches:
             run = _settle_rollout(plan, run, branch, effects)
         if run.outcome is not None and not plan.stages[run.stage].always:

@@ -25,6 +25,7 @@ from interlock.lifecycle.run.value import BranchState, RunState, Tally
 LANE_FINAL = frozenset({LaneStatus.SUCCEEDED, LaneStatus.SKIPPED, LaneStatus.CANCELED})
 STEP_FINAL = frozenset({StepStatus.SUCCEEDED, StepStatus.SKIPPED, StepStatus.CANCELED})
 _BEGINNING = frozenset({LaneStatus.PENDING, LaneStatus.WAITING})
+_SETTLED = frozenset({LaneStatus.SUCCEEDED, LaneStatus.SKIPPED, LaneStatus.FAILED})
 _STATUS_OF_PHASE = {
     "work": StepStatus.RUNNING,
     "gate": StepStatus.RUNNING,
@@ -78,6 +79,8 @@ def state_faults(picture: Picture) -> list[str]:
             for number, lane in enumerate(lanes)
             for fault in lane_faults(rollout, lane)
         ]
+        if picture.steps[key] is StepStatus.SUCCEEDED:
+            faults += [f"{key}: {fault}" for fault in _through_faults(rollout, lanes)]
     for branch in picture.run.branches:
         rollout = picture.plan.branch(branch.key)
         if isinstance(rollout, Rollout):
@@ -209,11 +212,14 @@ def _batch_faults(rollout: Rollout, branch: BranchState, lanes: tuple[Lane, ...]
     later = lanes[start + rollout.batches[branch.batch] :]
     if any(lane.seq for lane in later):
         yield "a later batch began"
-    through = lanes if branch.status is StepStatus.SUCCEEDED else lanes[:start]
-    settled = {LaneStatus.SUCCEEDED, LaneStatus.SKIPPED, LaneStatus.FAILED}
-    if any(lane.status not in settled for lane in through):
+    yield from _through_faults(rollout, lanes[:start])
+
+
+def _through_faults(rollout: Rollout, lanes: tuple[Lane, ...]) -> Iterator[str]:
+    """Of lanes that the rollout has left behind it."""
+    if any(lane.status not in _SETTLED for lane in lanes):
         yield "went on before every host of the batch was through"
-    if sum(lane.status is LaneStatus.FAILED for lane in through) > rollout.threshold:
+    if sum(lane.status is LaneStatus.FAILED for lane in lanes) > rollout.threshold:
         yield "went on over the threshold"
 
 
