@@ -19,6 +19,9 @@ SENTENCES: dict[str, Promise | str] = {
     "batches_do_not_fit": _("The batches of “%(step)s” do not add up to its hosts."),
     "host_twice": _("“%(step)s” names a host twice."),
     "kind_not_on_hosts": _("“%(step)s”: a step of kind %(step_kind)s cannot run on hosts."),
+    "finalizer_unfit": _(
+        "“%(step)s” cannot be among the steps that always run: they are done on the platform and ask nobody."
+    ),
     # journal
     # accounts
     "not_allowed": _("You lack the right “%(right)s” here. Ask an administrator of the project for it."),

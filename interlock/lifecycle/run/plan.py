@@ -84,7 +84,7 @@ Branch = StepPlan | Rollout
 
 @dataclass(frozen=True)
 class Stage:
-    """Branches that go on at once. ``always``: also after a failure or a stop (a finalizer)."""
+    """Branches that go on at once. ``always``: also after a failure or a stop (solo steps only)."""
 
     branches: tuple[Branch, ...]
     always: bool = False
@@ -135,10 +135,8 @@ def split_batches(count: int, batches: Sequence[str | int]) -> tuple[int, ...]:
     totals: list[int] = []
     for entry in batches or ["100%"]:
         text = str(entry).strip()
-        if not re.fullmatch(r"[0-9]{1,6}%?", text) or text.rstrip("%") in ("", "0"):
-            raise invalid("batches_unreadable", value=text)
-        number = int(text.rstrip("%"))
-        if text.endswith("%") and number > 100:
+        number = int(text.rstrip("%")) if re.fullmatch(r"[0-9]{1,6}%?", text) else 0
+        if number == 0 or (text.endswith("%") and number > 100):
             raise invalid("batches_unreadable", value=text)
         total = -(-count * number // 100) if text.endswith("%") else number
         if totals and total < totals[-1]:
@@ -191,6 +189,9 @@ def check(plan: Plan) -> None:
         for branch in stage.branches:
             if isinstance(branch, Rollout):
                 _check_rollout(branch)
+            if stage.always and (isinstance(branch, Rollout) or branch.mode != "work"):
+                # Of a run whose end is decided nobody can be asked anything.
+                raise invalid("finalizer_unfit", step=branch.name)
     ids = [b.name for s in plan.stages for b in s.branches]
     if any(not name or len(name) > 100 for name in ids):
         raise invalid("step_name_unfit")
