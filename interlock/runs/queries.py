@@ -113,7 +113,7 @@ def run_view(*, by: Caller, run_id: int) -> RunView:
 
 def _verbs(by: Caller, run: Run) -> list[VerbView]:
     """Each verb asked of the rules themselves, so that a page and the engine never disagree."""
-    state, plan = state_of(run), plan_of(run)
+    state, plan = state_of(run, to_change=False), plan_of(run)
     asked: list[tuple[str, str, RunEvent]] = [
         ("start", "", Started()),
         ("stop", "", StopAsked()),

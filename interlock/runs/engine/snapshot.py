@@ -50,11 +50,12 @@ def lock_run(run_id: int) -> Run:
     return run
 
 
-def state_of(run: Run) -> RunState:
-    """The run as the rules see it; locks the rows of its current stage."""
+def state_of(run: Run, *, to_change: bool = True) -> RunState:
+    """The run as the rules see it; locks the rows of its current stage, unless it is only looked at."""
     branches: tuple[BranchState, ...] = ()
     if run.stage >= 0 and not run.hold:
-        rows = for_update(Step.objects.filter(run_id=run.id, stage=run.stage, position=-1).order_by("key"))
+        rows = Step.objects.filter(run_id=run.id, stage=run.stage, position=-1).order_by("key")
+        rows = for_update(rows) if to_change else rows
         branches = tuple(sorted((_branch(row) for row in rows), key=lambda b: b.key))
     return RunState(
         stage=run.stage,
