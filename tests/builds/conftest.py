@@ -86,7 +86,7 @@ class Yard:
         return Version.objects.get(pk=build.version_id)
 
     def step(self, build: Build) -> tuple[Run, StepPlan]:
-        run = Run.objects.get(pk=build.run_id)
+        run = Run.objects.get(origin="build", origin_id=build.pk)
         branch = from_json(run.plan).stages[0].branches[0]
         assert isinstance(branch, StepPlan)
         return run, branch
@@ -137,6 +137,7 @@ class Yard:
             await asyncio.to_thread(database.close)
 
     def log(self, build: Build) -> str:
+        assert build.run_id is not None
         chunks = LogChunk.objects.filter(head__run_id=build.run_id).order_by("head", "start")
         return b"".join(bytes(chunk.data) for chunk in chunks).decode()
 

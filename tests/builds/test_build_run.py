@@ -47,8 +47,9 @@ def until(what: Callable[[], bool]) -> None:
 
 
 def ended(build: Build) -> Run:
-    until(lambda: Run.objects.filter(pk=build.run_id, ended_at__isnull=False).exists())
-    return Run.objects.get(pk=build.run_id)
+    rows = Run.objects.filter(origin="build", origin_id=build.pk)
+    until(lambda: rows.filter(ended_at__isnull=False).exists())
+    return rows.get()
 
 
 def ask(yard: Yard, **given: Any) -> Build:
@@ -93,6 +94,7 @@ def test_a_stopped_build_is_canceled(yard: Yard, worker: Worker, tmp_path: Path)
     yard.configure(build_script=f"touch '{began}'; sleep 600")
     build = ask(yard)
     until(began.exists)
+    assert build.run_id is not None
     runs.stop(run_id=build.run_id, by=yard.by, reason="the wrong branch")
     assert ended(build).status == "canceled", yard.log(build)
     assert yard.version(build).status == "canceled"
@@ -120,7 +122,7 @@ def test_a_token_that_may_only_build_can_start_its_build(yard: Yard) -> None:
         scopes=frozenset({"view", "build"}),
     )
     build = ask(yard, by=token)
-    run = Run.objects.get(pk=build.run_id)
+    run, _ = yard.step(build)
     assert run.started_at is not None
     assert run.requested_by == {"kind": "token", "id": "9", "name": "ci"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -48,8 +49,8 @@ class Shop:
     def stranger(self) -> Caller:
         return person("sam", {self.other_project.pk: {"admin"}})
 
-    def another_service(self, name: str, **values: str) -> Service:
-        given = {"language": "go", "build_source": "upload", **values}
+    def another_service(self, name: str, **values: Any) -> Service:
+        given: dict[str, Any] = {"language": "go", "build_source": "upload", **values}
         return create_service(by=self.admin, project_id=self.project.pk, name=name, **given)
 
     def version(self, name: str, service: Service | None = None, commit: str = "") -> Version:

@@ -46,8 +46,9 @@ def test_a_second_release_of_the_service_is_told_who_is_at_work(shop: Shop) -> N
     with pytest.raises(Refused) as refused:
         take(shop, later, [second, third], holder="petra")
     assert refused.value.code == "locked"
-    [named] = refused.value.facts["instances"]  # type: ignore[misc]
-    assert {**named, "since": ""} == {
+    named: Any = refused.value.facts["instances"]
+    assert len(named) == 1
+    assert {**named[0], "since": ""} == {
         "instance_id": second.pk,
         "host": "web-2",
         "holder": "olaf",
@@ -176,7 +177,8 @@ class Side(threading.Thread):
 
     def __init__(self, call: Callable[[], Any]) -> None:
         super().__init__(daemon=True)
-        self.call, self.result = call, None
+        self.call = call
+        self.result: Any = None
         self.began = threading.Event()
         self.backend = 0
 

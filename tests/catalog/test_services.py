@@ -1,5 +1,6 @@
 """Declaring a service: what is refused, what is kept."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -163,22 +164,24 @@ def test_the_lock_scope_stays_while_a_release_is_at_work(shop: Shop) -> None:
 
 def test_who_may_not_see_the_project_sees_no_service(shop: Shop) -> None:
     assert queries.services(by=shop.stranger) == []
-    for read in (
+    reads: list[Callable[[], object]] = [
         lambda: queries.service(by=shop.stranger, service_id=shop.service.pk),
         lambda: queries.service_named(by=shop.stranger, name="checkout"),
         lambda: queries.versions(by=shop.stranger, service_id=shop.service.pk),
         lambda: update_service(by=shop.stranger, service_id=shop.service.pk, changes={"description": "x"}),
-    ):
+    ]
+    for read in reads:
         with pytest.raises(Refused) as refused:
             read()
         assert (refused.value.code, refused.value.kind) == ("service_not_known", "missing")
 
 
 def test_who_may_only_operate_cannot_configure(shop: Shop) -> None:
-    for write in (
+    writes: list[Callable[[], object]] = [
         lambda: update_service(by=shop.operator, service_id=shop.service.pk, changes={"description": "x"}),
         lambda: create_service(by=shop.operator, project_id=shop.project.pk, **GOOD),
-    ):
+    ]
+    for write in writes:
         with pytest.raises(Refused) as refused:
             write()
         assert (refused.value.code, refused.value.kind) == ("not_allowed", "forbidden")

@@ -5,6 +5,7 @@ import io
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -73,7 +74,7 @@ def test_a_deleted_name_is_gone_and_free_again(store: Store) -> None:
 
 @pytest.mark.parametrize("name", UNFIT)
 def test_unfit_names_are_refused_by_every_verb(store: Store, name: str) -> None:
-    verbs = [
+    verbs: list[Callable[[], object]] = [
         lambda: store.put_bytes(name, b"x"),
         lambda: store.open(name),
         lambda: store.path(name),
