@@ -14,7 +14,7 @@ SENTENCES: dict[str, Promise | str] = {
     "plan_empty": _("The plan has no steps."),
     "step_name_unfit": _("Each step needs a name of 1 to 100 characters."),
     "rollout_empty": _("“%(step)s” needs at least one host and one step."),
-    "batches_unreadable": _("“%(value)s” is not a batch. Give rising totals such as 1, 10% and 100%."),
+    "batches_unreadable": _("“%(value)s” is not a batch. Give rising totals such as 1, 10%% and 100%%."),
     "batches_not_rising": _("Batches are rising totals; “%(value)s” is smaller than the one before it."),
     "batches_do_not_fit": _("The batches of “%(step)s” do not add up to its hosts."),
     "host_twice": _("“%(step)s” names a host twice."),

@@ -56,6 +56,15 @@ def has_only_named_facts(call: ast.Call) -> bool:
     return all(keyword.arg is not None for keyword in call.keywords)
 
 
+def sentences_that_break(root: Path) -> list[str]:
+    """Facts are put in by ``%``: a lone per cent sign would garble the sentence, or raise."""
+    return [
+        f"interlock/words.py: {code!r} has a % that is neither %% nor %(fact)s"
+        for code, text in sentences(root).items()
+        if re.search(r"%(?!\(\w+\)s)", text.replace("%%", ""))
+    ]
+
+
 def sentences_nobody_says(root: Path) -> list[str]:
     said: set[str] = set()
     beginnings: set[str] = set()

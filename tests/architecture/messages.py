@@ -93,12 +93,12 @@ def take_in(root: Path, language: str) -> int:
         language, project="Interlock", fuzzy=False, creation_date=datetime(2026, 1, 1, tzinfo=UTC)
     )
     fresh.revision_date = fresh.creation_date
-    for text, where in said(root).items():
+    for text in said(root):
         earlier = old.get(text)
-        fresh.add(text, earlier.string if earlier else None, locations=[(where, 0)])
+        fresh.add(text, earlier.string if earlier else None)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
-        write_po(file, fresh, width=100, include_lineno=False)
+        write_po(file, fresh, width=100)
     return sum(1 for message in fresh if message.id and not all(texts_of(message)))
 
 

@@ -18,6 +18,7 @@ RULES: list[Callable[[Path], list[str]]] = [
     writes.errors_caught_in_transactions,
     codes.refusals_without_sentence,
     codes.sentences_nobody_says,
+    codes.sentences_that_break,
     codes.unhandled_events,
     papers.settings_undocumented,
     papers.traces_of_one_machine,

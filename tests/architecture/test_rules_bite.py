@@ -85,6 +85,11 @@ CASES: list[tuple[Rule, dict[str, str], dict[str, str]]] = [
         {**WORDS, "interlock/runs/a.py": 'why = f"la{status}"\nwhat = f"late:{hour}"\n'},
     ),
     (
+        codes.sentences_that_break,
+        {"interlock/words.py": 'SENTENCES = {"full": _("100% full")}\n'},
+        {"interlock/words.py": 'SENTENCES = {"full": _("100%% full: %(disk)s")}\n'},
+    ),
+    (
         codes.unhandled_events,
         {"interlock/lifecycle/events.py": EVENTS + DECIDING},
         {"interlock/lifecycle/events.py": EVENTS + DECIDING + "    assert_never(event)\n"},
