@@ -104,13 +104,13 @@ def give_up(*, run_id: int, by: Caller, reason: str) -> Run:
 
 def skip(*, run_id: int, key: str, by: Caller, reason: str) -> Run:
     _require(by, run_id, "operate")
-    return apply(run_id, StepSkipped(_key(key)), by=by, reason=reason, act="step.skip_asked")
+    return apply(run_id, StepSkipped(_key(run_id, key)), by=by, reason=reason, act="step.skip_asked")
 
 
 def go_on(*, run_id: int, key: str, by: Caller) -> Run:
     """Let the next batch, or a manual wait, go on."""
     _require(by, run_id, "operate")
-    return apply(run_id, WentOn(_key(key)), by=by, act="step.went_on")
+    return apply(run_id, WentOn(_key(run_id, key)), by=by, act="step.went_on")
 
 
 def retry(*, run_id: int, key: str, by: Caller, reason: str, host_ids: Sequence[int] | None = None) -> Run:
@@ -159,12 +159,12 @@ def _lane_verb(
 ) -> Run:
     """Change the lanes that the verb is for, then tell the run."""
     _require(by, run_id, "operate")
-    where = _key(key)
+    where = _key(run_id, key)
     with writing():
         run = lock_run(run_id)
         change = Change(run=run, by=by, at=now(), reason=reason)
         change.note(act, key=key, hosts=list(host_ids or []))
-        branch = _branch(run, where)
+        branch = plan_of(run).branch(where)
         if isinstance(branch, Rollout) and run.stage == where.stage:
             _change_lanes(change, where, branch, lane_event, host_ids)
         elif host_ids:
@@ -227,15 +227,11 @@ def _require(by: Caller, run_id: int, right: str) -> None:
     require(by, right, project_id)
 
 
-def _key(text: str) -> Key:
+def _key(run_id: int, text: str) -> Key:
+    """The branch that a caller names; refused when the run has none like it."""
     parts = text.split(".")
     if len(parts) != 2 or not all(part.isascii() and part.isdigit() and len(part) < 5 for part in parts):
         raise missing("step_not_known", key=text[:32])
+    if not Step.objects.filter(run_id=run_id, key=text, position=-1).exists():
+        raise missing("step_not_known", key=text)
     return Key.parse(text)
-
-
-def _branch(run: Run, key: Key) -> object:
-    try:
-        return plan_of(run).branch(key)
-    except IndexError:
-        raise missing("step_not_known", key=str(key)) from None
