@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
 import time
-from pathlib import Path
 
-from demo.api import Unexpected, expect, same, until
-from demo.servers import Server
+from demo.api import Unexpected, same, until
 from demo.story.asking import await_run, lanes, release, verify, verify_once, verify_unlocked
 from demo.truth import done
 from demo.world import World
 
-# In one process the leases of the dead are over at boot; other workers wait for theirs to run out.
+# In one process the leases of the dead are over at boot; in a cluster they have to run out.
 ALONE_SECONDS, CLUSTER_SECONDS = 30, 60
 
 
@@ -43,36 +39,11 @@ def _starting(world: World, mark: str) -> bool:
 
 
 def _kill(world: World) -> str:
-    """The server; in a cluster the worker that holds the hosts, and the web process."""
+    """The server; in a cluster every worker and the web process, and one worker less comes back."""
     platform = world.platform
-    if not platform.workers:
-        platform.web.crash()
-        platform.web.start()
-        return "the server"
-    addresses = {host.address for host in world.hosts}
-    holding = [worker for worker in platform.workers if _holds(worker, addresses)]
-    expect(holding, "no worker has a connection to the hosts")
-    for worker in holding:
-        worker.crash()
-    platform.web.crash()
-    if len(holding) == len(platform.workers):
-        holding[0].start()
+    for server in (*platform.workers, platform.web):
+        server.crash()
     platform.web.start()
-    return f"{len(holding)} of {len(platform.workers)} workers and the web process"
-
-
-def _holds(server: Server, addresses: set[str]) -> bool:
-    """Whether a process has a connection to one of the addresses."""
-    assert server.process is not None
-    folder = Path(f"/proc/{server.process.pid}")
-    sockets = set()
-    for entry in (folder / "fd").iterdir():
-        with contextlib.suppress(OSError):  # closed meanwhile
-            sockets.add(str(entry.readlink()))
-    # As the kernel prints them: the four bytes in the machine's order, here little-endian.
-    wanted = {socket.inet_aton(address)[::-1].hex().upper() for address in addresses}
-    for line in (folder / "net" / "tcp").read_text().splitlines()[1:]:
-        words = line.split()
-        if words[2].split(":")[0] in wanted and f"socket:[{words[9]}]" in sockets:
-            return True
-    return False
+    for worker in platform.workers[:1]:
+        worker.start()
+    return "both workers and the web process" if platform.workers else "the server"
