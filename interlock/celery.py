@@ -35,10 +35,10 @@ _configure()
 app.autodiscover_tasks(["interlock.runs"])
 
 
-class Carrying(bootsteps.StartStopStep):  # type: ignore[misc]
+class Carrying(bootsteps.StartStopStep):
     """The process's own worker lives exactly as long as Celery consumes messages."""
 
-    requires = {"celery.worker.components:Pool"}
+    requires = ("celery.worker.components:Pool",)
 
     def start(self, parent: Any) -> None:
         from interlock.runs.worker import cluster

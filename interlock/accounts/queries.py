@@ -23,7 +23,7 @@ def projects(*, by: Caller) -> QuerySet[Project]:
 def tokens(*, by: Caller) -> QuerySet[Token]:
     """One's own; a platform administrator's view is everybody's."""
     rows = Token.objects.select_related("person").order_by("id")
-    return rows if by.is_admin else rows.filter(person_id=by.person_id)
+    return rows if by.is_admin else rows.filter(person_id=by.person_id or 0)
 
 
 def roles_of(person_id: int) -> dict[int, list[str]]:

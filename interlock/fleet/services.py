@@ -65,7 +65,7 @@ def update_environment(*, by: Caller, environment_id: int, changes: Mapping[str,
     _check_fields(changes, known)
     split_batches(1000, list(changes.get("default_batches", [])))
     with writing():
-        row = _get(Environment, environment_id, "environment_not_known")
+        row: Environment = _get(Environment, environment_id, "environment_not_known")
         for field, value in changes.items():
             setattr(row, field, value)
         row.save(update_fields=list(changes) or None)
@@ -177,7 +177,7 @@ def update_host(*, by: Caller, host_id: int, changes: Mapping[str, Any]) -> Host
     values = {field: value for field, value in changes.items() if field != "group_ids"}
     _check_host(values)
     with writing():
-        host = _get(Host, host_id, "host_not_known_id")
+        host: Host = _get(Host, host_id, "host_not_known_id")
         _check_references(values, changes.get("group_ids", ()), host_id=host_id)
         if "name" in values and values["name"] != host.name:
             _check_free(Host, values["name"])

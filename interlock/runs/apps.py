@@ -13,7 +13,7 @@ class RunsConfig(AppConfig):
         from interlock.runs.kinds.bodies import Command, Script
         from interlock.runs.kinds.probe import Probe
         from interlock.runs.kinds.waits import Approval, Noop, Wait
-        from interlock.runs.logs import seal_logs
+        from interlock.runs.logs import seal_logs_of
 
         for kind in (Command(), Script(), Approval(), Wait(), Probe()):
             base.register(kind)
@@ -23,5 +23,5 @@ class RunsConfig(AppConfig):
         register_consumer(
             "runs.seal_logs",
             {f"run.{status}" for status in RUN_ENDED},
-            lambda entry: seal_logs(entry.subject_id),
+            seal_logs_of,
         )

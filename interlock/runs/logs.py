@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from interlock.journal.services import EntryView
 from interlock.journal.transactions import writing
 from interlock.lifecycle.refused import missing
 from interlock.runs.models import LogChunk, LogHead
@@ -83,6 +84,11 @@ def read_log(run_id: int, body: str, offset: int, limit: int) -> LogPart:
         if len(data) >= limit:
             break
     return LogPart(offset, bytes(data[:limit]), head.end, head.ended, head.cut)
+
+
+def seal_logs_of(entry: EntryView) -> None:
+    """What follows from a journal entry about a run's end."""
+    seal_logs(entry.subject_id)
 
 
 def seal_logs(run_id: int) -> int:

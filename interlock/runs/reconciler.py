@@ -128,7 +128,7 @@ def resend() -> int:
         rows = model.objects.filter(status="ready", sent_at__lt=at - timedelta(seconds=FIRST_RESEND))
         for row_id, sent_at, sends in rows.order_by("sent_at").values_list("id", "sent_at", "sends")[:200]:
             pause = min(FIRST_RESEND * 2 ** min(max(sends - 1, 0), 10), LAST_RESEND)
-            if sent_at + timedelta(seconds=pause) > at:
+            if sent_at is None or sent_at + timedelta(seconds=pause) > at:
                 continue
             taken = model.objects.filter(id=row_id, status="ready", sent_at=sent_at).update(
                 sent_at=at, sends=F("sends") + 1

@@ -74,7 +74,7 @@ def put(*, by: Caller, name: str, value: str, project_id: int | None = None) -> 
         raise invalid("secret_value_unfit", limit=LIMIT)
     ciphertext = _keys().encrypt(value.encode())
     with writing():
-        secret, _ = Secret.objects.get_or_create(project_id=project_id, name=name)
+        secret, _ = Secret.objects.get_or_create(project_id=project_id, name=name)  # type: ignore[misc]
         secret.current += 1
         secret.save(update_fields=["current"])
         SecretVersion.objects.create(

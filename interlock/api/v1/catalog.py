@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, BinaryIO, Literal, cast
 
 from django.http import HttpRequest
 from ninja import File, Form, Query, Router
@@ -185,7 +185,7 @@ def upload(
     row = building.receive_upload(
         by=caller(request),
         service_id=service_id,
-        stream=file.file,
+        stream=cast(BinaryIO, file.file),
         filename=file.name or "",
         **{**given, "digest": given["digest"] or None},
     )

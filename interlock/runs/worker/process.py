@@ -142,7 +142,8 @@ class Worker:
             self._loop.call_soon_threadsafe(self._stop_run, run_id)
 
     def _stop_run(self, run_id: int) -> None:
-        for task in [*self._steps.values(), *self._slices.values()]:
+        tasks: list[StepTask | SliceTask] = [*self._steps.values(), *self._slices.values()]
+        for task in tasks:
             if task.work.run.id == run_id:
                 task.stop.set()
 
