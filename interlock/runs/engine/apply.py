@@ -14,9 +14,11 @@ from interlock.lifecycle.refused import Refused
 from interlock.lifecycle.run.decide import decide_run
 from interlock.lifecycle.run.events import (
     Effect,
+    LanesChanged,
     LocksRefused,
     LocksTaken,
     PlanReplaced,
+    ReadyBatch,
     RunEnded,
     RunEvent,
     TakeLocks,
@@ -107,7 +109,9 @@ def apply_locked(
     for effect in effects:
         answer = _carry_out(change, effect, raise_refusal)
         if answer is not None:
-            new = apply_locked(change, answer, raise_refusal=raise_refusal, state=new)
+            # Where the answer is about lanes, they are counted anew.
+            known = None if isinstance(answer, LanesChanged) else new
+            new = apply_locked(change, answer, raise_refusal=raise_refusal, state=known)
     return new
 
 
@@ -184,8 +188,10 @@ def _carry_out(change: Change, effect: Effect, raise_refusal: bool) -> RunEvent 
         return _take_locks(change, raise_refusal)
     if isinstance(effect, RunEnded):
         _end_run(change, effect)
-    else:
-        effects.carry_out(change, effect)
+    elif not effects.carry_out(change, effect) and isinstance(effect, ReadyBatch):
+        _write_steps(change)
+        change.steps.clear()
+        return LanesChanged(effect.key)
     return None
 
 
@@ -233,7 +239,6 @@ def _end_run(change: Change, effect: RunEnded) -> None:
 
 def nudge(run_ids: Iterable[int]) -> None:
     """Look at runs that seem to stand still: whatever follows by itself is done."""
-    from interlock.lifecycle.run.events import LanesChanged
     from interlock.lifecycle.run.plan import Key
 
     for run_id in run_ids:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
 from interlock.lifecycle.run.events import (
     CancelIdle,
@@ -30,12 +30,13 @@ from interlock.runs.models import Approval, Lane, Slice, Step
 UNFINISHED = (LaneStatus.PENDING, LaneStatus.WAITING)
 
 
-def carry_out(change: Change, effect: Effect) -> None:
+def carry_out(change: Change, effect: Effect) -> bool:
+    """Returns whether it left anything to be done: a batch may have no host that is not through."""
     match effect:
         case ReadyStep():
             _ready_step(change, effect.key)
         case ReadyBatch():
-            _ready_batch(change, effect)
+            return _ready_batch(change, effect)
         case OpenApproval():
             _open_approval(change, effect.key)
         case SetTimer():
@@ -48,6 +49,7 @@ def carry_out(change: Change, effect: Effect) -> None:
             raise TypeError("apply answers these itself")
         case _:
             assert_never(effect)
+    return True
 
 
 def _ready_step(change: Change, key: Key) -> None:
@@ -71,7 +73,7 @@ def _ready_step(change: Change, key: Key) -> None:
     change.claimed.append(str(key))
 
 
-def _ready_batch(change: Change, effect: ReadyBatch) -> None:
+def _ready_batch(change: Change, effect: ReadyBatch) -> bool:
     """Slices for whatever of the batch is not through; existing slices are used again."""
     step = Step.objects.only("id").get(run_id=change.run.id, key=str(effect.key))
     slices = list(Slice.objects.filter(step_id=step.id, batch=effect.batch).order_by("number"))
@@ -87,6 +89,7 @@ def _ready_batch(change: Change, effect: ReadyBatch) -> None:
         status=SliceStatus.READY, sent_at=change.at, sends=1, worker="", lease_until=None
     )
     change.refs.extend(wake.Ref("slice", slice_id) for slice_id in ids)
+    return bool(ids)
 
 
 def _cut_slices(change: Change, step_id: int, batch: int) -> list[Slice]:
@@ -97,7 +100,7 @@ def _cut_slices(change: Change, step_id: int, batch: int) -> list[Slice]:
     groups = [lanes[start : start + size] for start in range(0, len(lanes), size)]
     slices = Slice.objects.bulk_create(
         [
-            Slice(run_id=change.run.id, step_id=step_id, batch=batch, number=number)
+            Slice(run_id=change.run.id, step_id=step_id, batch=batch, number=number, status=SliceStatus.ENDED)
             for number in range(len(groups))
         ]
     )
@@ -159,7 +162,10 @@ def _cancel_idle(change: Change, stage: int) -> None:
     ids = list(steps.values_list("id", flat=True))
     Approval.objects.filter(step_id__in=ids, status="open").update(status="closed", closed_at=change.at)
     steps.update(wake_at=None)
-    Slice.objects.filter(step_id__in=ids, status=SliceStatus.READY).update(status=SliceStatus.ENDED)
+    # A dead worker's slice is ready, too: where a lane of it is live, somebody has to read back its end.
+    live = Lane.objects.filter(slice_id=OuterRef("id"), status=LaneStatus.RUNNING)
+    ready = Slice.objects.filter(step_id__in=ids, status=SliceStatus.READY)
+    ready.exclude(Exists(live)).update(status=SliceStatus.ENDED)
     lanes = list(Lane.objects.filter(step_id__in=ids, status__in=UNFINISHED).select_related("step"))
     plan = plan_of(run)
     for lane in lanes:
