@@ -71,9 +71,11 @@ def state_of(run: Run, *, to_change: bool = True) -> RunState:
 
 def _branch(row: Step) -> BranchState:
     rollout = row.kind == "rollout" and row.batch >= 0
+    # Ready on a machine: its worker is gone, its body may live. To the rules it runs; it is to be adopted.
+    lost = row.status == StepStatus.READY and row.machine != ""
     return BranchState(
         key=Key.parse(row.key),
-        status=StepStatus(row.status),
+        status=StepStatus.RUNNING if lost else StepStatus(row.status),
         phase=row.phase,
         batch=row.batch,
         tally=tally_of(row.id, row.batch) if rollout else Tally(),
