@@ -178,6 +178,10 @@ def _change_lanes(
     change: Change, key: Key, rollout: Rollout, event: LaneEvent, host_ids: Sequence[int] | None
 ) -> None:
     lanes = Lane.objects.filter(run_id=change.run.id, step__key=str(key))
+    step = Step.objects.get(run_id=change.run.id, key=str(key))
+    if not isinstance(event, Excluded):
+        # A batch that is through stays as it is: nobody would take its hosts up again.
+        lanes = lanes.filter(batch=step.batch)
     if host_ids is None:
         wanted = [LaneStatus.UNKNOWN] if isinstance(event, Resolved) else list(LANE_BROKEN)
         rows = list(lanes.filter(status__in=wanted))
@@ -188,7 +192,6 @@ def _change_lanes(
         strangers = sorted(set(host_ids) - {row.host_id for row in rows})
         if strangers:
             raise missing("host_not_in_run", hosts=", ".join(map(str, strangers[:20])))
-    step = Step.objects.get(run_id=change.run.id, key=str(key))
     moved = []
     for row in rows:
         old = lane_value(row)

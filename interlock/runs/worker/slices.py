@@ -46,6 +46,9 @@ class SliceTask:
         lanes = [asyncio.create_task(self._lane(lane)) for lane in self.work.lanes]
         try:
             await asyncio.gather(*lanes)
+            if self._flusher is None:
+                # Nothing was left to do here (its hosts were excluded): say so, or the slice stays open.
+                await self.worker.database.run(lambda: self._write([]))
         finally:
             for lane in lanes:
                 lane.cancel()
