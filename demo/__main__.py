@@ -14,18 +14,22 @@ import tempfile
 import time
 from pathlib import Path
 
+import httpx
+
 from demo import booting
 from demo.api import Unexpected
 from demo.hosts import ADDRESS_BASE, DemoHosts, has_address
 from demo.platform import ADMIN, PASSWORD, ROOT, Platform
 from demo.repository import make_repository
-from demo.servers import ServerError, free_port
+from demo.servers import free_port
 from demo.story import showing
 from demo.story.telling import tell
 from demo.world import PEOPLE, World, keep, make_world, read_kept
 
 DEFAULT_PORT = 8700
 HOSTS = 6
+# A server or a host that does not start is a RuntimeError.
+FAILURES = (Unexpected, RuntimeError, httpx.HTTPError, KeyError)
 ADDRESSES = [f"{ADDRESS_BASE}.{number}" for number in range(1, HOSTS + 1)]
 
 
@@ -88,7 +92,10 @@ def main() -> int:
         sys.exit(
             "the demo's hosts need loopback addresses of their own, such as 127.77.0.1: that takes Linux"
         )
-    return check(asked) if asked.check else show(asked)
+    try:
+        return check(asked) if asked.check else show(asked)
+    except KeyboardInterrupt:
+        return 130
 
 
 def check(asked: argparse.Namespace) -> int:
@@ -101,7 +108,7 @@ def check(asked: argparse.Namespace) -> int:
         kind = "PostgreSQL, Valkey, two workers" if asked.cluster else "one process, SQLite"
         print(f"  {time.monotonic() - began:5.1f} s  six hosts and a platform ({kind})", flush=True)
         held = tell(world)
-    except (Unexpected, ServerError) as error:
+    except FAILURES as error:
         print(f"✗ the world could not be made: {error}\n{demo.platform.log_ends()}", flush=True)
     finally:
         _ignore_signals()
@@ -132,7 +139,7 @@ def show(asked: argparse.Namespace) -> int:
             signal.pause()
     except KeyboardInterrupt:
         pass
-    except (Unexpected, ServerError) as error:
+    except FAILURES as error:
         print(f"{error}\n{demo.platform.log_ends()}", file=sys.stderr)
         return 1
     finally:
