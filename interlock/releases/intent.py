@@ -229,8 +229,10 @@ def _approval(request: ReleaseRequest, rules: Mapping[int, Any]) -> dict[str, An
     demanded = max((rule.approvals_required for rule in rules.values()), default=0)
     if request.approval is None and not demanded:
         return None
-    asked = request.approval.model_dump() if request.approval else {"not_requester": True, "people": []}
-    asked["quorum"] = max(asked.get("quorum", 1), demanded)
+    asked: dict[str, Any] = (
+        request.approval.model_dump() if request.approval else {"not_requester": True, "people": []}
+    )
+    asked["quorum"] = max(int(str(asked.get("quorum", 1))), demanded)
     if demanded:
         # The rule of an environment is four eyes, whatever the request says.
         asked["not_requester"] = True

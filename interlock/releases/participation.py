@@ -25,7 +25,7 @@ from interlock.runs.queries import hosts_in_doubt
 class ReleaseParticipant(Participant):
     def take_locks(self, run: Run) -> Locks | NewPlan:
         """Intent again, now that nothing can change under it; the same as approved, or back."""
-        release = Release.objects.select_for_update().get(id=run.origin_id)
+        release = Release.objects.select_for_update().get(run_id=run.id)
         intended = intend(by=SYSTEM_CALLER, request=read_request(release.request), run_id=run.id)
         release.obstacles = intended.obstacles
         if intended.plan_hash != run.plan_hash:
@@ -55,7 +55,7 @@ class ReleaseParticipant(Participant):
         return Locks(token)
 
     def lanes_changed(self, run: Run, changes: list[LaneChange]) -> None:
-        release = Release.objects.get(id=run.origin_id)
+        release = Release.objects.get(run_id=run.id)
         by_host = {change.host_id: change for change in changes}
         rows = catalog.instances(
             by=SYSTEM_CALLER, service_id=release.service_id, host_ids=list(by_host), absent=True, limit=None
