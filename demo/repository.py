@@ -17,7 +17,7 @@ class Edition:
 
     tag: str
     healthy: bool = True
-    start_seconds: float = 0
+    pace: str = "start_seconds=0"  # sourced by its start script
     news: str = ""
 
 
@@ -27,8 +27,12 @@ EDITIONS = (
     Edition("v1.2", news="Say hello better"),
     Edition("v1.3", healthy=False, news="Say hello, and break the health check"),
     # Slow enough that something can be killed or stopped while it starts.
-    Edition("v1.4", start_seconds=3, news="Warm up before saying hello"),
-    Edition("v1.5", start_seconds=30, news="Warm up for far too long"),
+    Edition("v1.4", pace="start_seconds=3", news="Warm up before saying hello"),
+    Edition(
+        "v1.5",
+        pace="case $INTERLOCK_HOST in demo-[12]) start_seconds=0 ;; *) start_seconds=60 ;; esac",
+        news="Warm up for far too long, except where it was tried",
+    ),
 )
 
 
@@ -47,7 +51,7 @@ def _write_history(folder: Path) -> None:
     for number, edition in enumerate(EDITIONS):
         about = {"version": edition.tag, "healthy": edition.healthy}
         (folder / "about.json").write_text(json.dumps(about) + "\n")
-        (folder / "interlock" / "pace").write_text(f"start_seconds={edition.start_seconds:g}\n")
+        (folder / "interlock" / "pace").write_text(f"{edition.pace}\n")
         _git(folder, "add", "--all")
         _git(folder, "commit", "--quiet", "--message", edition.news, day=number + 1)
         _git(folder, "tag", edition.tag)
