@@ -67,6 +67,7 @@ class DemoHosts:
     def __init__(self, folder: Path, count: int = 6, base: str = ADDRESS_BASE, port: int = PORT) -> None:
         self.folder = folder.resolve()
         self.client_key = self.folder / "client_key"
+        self._processes: list[subprocess.Popen[bytes]] = []
         own = has_address(f"{base}.1")
         self.hosts = [
             DemoHost(
@@ -111,6 +112,7 @@ class DemoHosts:
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         (host.folder / "pid").write_text(str(process.pid))
+        self._processes.append(process)
         return process
 
     def stop(self) -> None:
@@ -121,6 +123,9 @@ class DemoHosts:
         deadline = time.monotonic() + 5
         while any(_alive(host) for host in self.hosts) and time.monotonic() < deadline:
             time.sleep(0.02)
+        for process in self._processes:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(1)
         for host in self.hosts:
             (host.folder / "pid").unlink(missing_ok=True)
 
