@@ -117,7 +117,8 @@ def check(asked: argparse.Namespace) -> int:
         else:
             demo.stop()
     seconds = time.monotonic() - began
-    print(f"all of it held, {seconds:.0f} s" if held else f"it did not hold, {seconds:.0f} s; data: {data}")
+    kept = " and ".join(str(folder) for folder in demo.platform.folders)
+    print(f"all of it held, {seconds:.0f} s" if held else f"it did not hold, {seconds:.0f} s; data: {kept}")
     return 0 if held else 1
 
 

@@ -96,6 +96,11 @@ class Platform:
         return self.web.address
 
     @property
+    def folders(self) -> list[Path]:
+        outside = [s.folder for s in self.backing if not s.folder.is_relative_to(self.data)]
+        return [self.data, *outside]
+
+    @property
     def logs(self) -> list[Path]:
         return [server.log for server in (self.web, *self.workers)]
 
