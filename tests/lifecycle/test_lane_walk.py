@@ -67,7 +67,8 @@ def advance(plan: Rollout, way: Way, event: LaneEvent) -> Way:
     if isinstance(event, Ended) and not news and (lane != way.lane or launch is not None):
         raise Fault(f"{event} was taken, the try is {way.lane.seq}, live: {way.live}")
     by_person = isinstance(event, Retried | Excluded | Resolved)
-    faults = [*lane_faults(plan, lane), *lane_move_faults(way.lane, lane, RunState(), by_person=by_person)]
+    faults = [*lane_faults(plan, lane)]
+    faults += lane_move_faults(plan, way.lane, lane, RunState(), by_person=by_person)
     if faults:
         raise Fault("; ".join(faults))
     live = way.live and not news and not isinstance(event, Stopped)

@@ -6,7 +6,6 @@ check of the live database puts its rows before them. Each fault is one line of 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -54,14 +53,14 @@ class Picture:
 def count(rollout: Rollout, lanes: tuple[Lane, ...], batch: int, open_slices: int) -> Tally:
     """The tally of a batch, from lanes in the plan's order."""
     start = sum(rollout.batches[:batch])
-    here = Counter(lane.status for lane in lanes[start : start + rollout.batches[batch]])
+    here = [lane.status for lane in lanes[start : start + rollout.batches[batch]]]
     return Tally(
-        pending=here[LaneStatus.PENDING],
-        live=here[LaneStatus.RUNNING],
-        waiting=here[LaneStatus.WAITING],
-        ok=here[LaneStatus.SUCCEEDED],
-        failed=here[LaneStatus.FAILED],
-        unknown=here[LaneStatus.UNKNOWN],
+        pending=here.count(LaneStatus.PENDING),
+        live=here.count(LaneStatus.RUNNING),
+        waiting=here.count(LaneStatus.WAITING),
+        ok=here.count(LaneStatus.SUCCEEDED),
+        failed=here.count(LaneStatus.FAILED),
+        unknown=here.count(LaneStatus.UNKNOWN),
         broken_before=sum(1 for lane in lanes[:start] if lane.status in LANE_BROKEN),
         open=open_slices,
     )
@@ -101,9 +100,11 @@ def move_faults(before: Picture, after: Picture, *, by_person: bool) -> list[str
     for key, status in before.steps.items():
         faults += [f"{key}: {f}" for f in _step_move_faults(before.run, status, after.steps[key], by_person)]
     for key, lanes in before.lanes.items():
+        rollout = before.plan.branch(key)
+        assert isinstance(rollout, Rollout)
         for number, (old, new) in enumerate(zip(lanes, after.lanes[key], strict=True)):
             if old is not new:
-                for fault in lane_move_faults(old, new, before.run, by_person=by_person):
+                for fault in lane_move_faults(rollout, old, new, before.run, by_person=by_person):
                     faults.append(f"{key} host {number}: {fault}")
     faults += _confirm_faults(before, after, by_person)
     return faults
@@ -116,6 +117,8 @@ def _order_faults(picture: Picture) -> Iterator[str]:
     run, plan = picture.run, picture.plan
     if run.branches and tuple(b.key for b in run.branches) != plan.keys(run.stage):
         yield "the branches are not those of the stage"
+    if run.branches and 0 <= plan.locks_at <= run.stage and not run.locked and run.outcome is None:
+        yield "began work without its locks"
     for branch in run.branches:
         if picture.steps[branch.key] is not branch.status:
             yield f"{branch.key}: row and value differ"
@@ -267,13 +270,18 @@ def _step_move_faults(run: RunState, old: StepStatus, new: StepStatus, by_person
         yield "began though the run is stopping"
 
 
-def lane_move_faults(old: Lane, new: Lane, run: RunState, *, by_person: bool) -> Iterator[str]:
+def lane_move_faults(
+    rollout: Rollout, old: Lane, new: Lane, run: RunState, *, by_person: bool
+) -> Iterator[str]:
     if old.status in LANE_FINAL and new != old:
         yield f"{old.status} became {new.status}"
     if old.status in LANE_BROKEN and new != old and not by_person:
         yield f"{old.status} became {new.status} though nobody acted"
     if new.seq < old.seq:
         yield "the try fell"
+    works = new.status is LaneStatus.RUNNING and new.failed_at < 0
+    if works and old.position < len(rollout.steps) <= new.position:
+        yield "went through the gate without waiting in front of it"
     begins = old.status in _BEGINNING and new.status is LaneStatus.RUNNING
     if begins and new.seq <= old.seq:
         yield "began without a try of its own"
