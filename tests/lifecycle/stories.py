@@ -53,6 +53,6 @@ STORIES = [
     Story("bake and confirm", plan(rollout(1, 1, bake=60, confirm=(0,), gate=GATE), CLEAN_UP)),
     Story("put back", plan(rollout(2, gate=GATE, put_back=PUT_BACK), locks_at=0), slice_size=2),
     Story("confirm three", plan(rollout(1, 2, confirm=(0, 1), threshold=1), step()), slice_size=2),
-    Story("solo beside a rollout", plan(Stage((FATAL, rollout(2))), CLEAN_UP)),
+    Story("solo beside a rollout", plan(Stage((FATAL, rollout(1))), CLEAN_UP)),
     Story("two rollouts", plan(Stage((rollout(1), rollout(2))), CLEAN_UP), slice_size=2),
 ]

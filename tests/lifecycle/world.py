@@ -237,7 +237,8 @@ class Rows:
         self.run, effects = decide.decide_run(self.plan, former, event)
         self._save_steps()
         for effect in effects:
-            self._carry_out(effect, former, statuses)
+            self._check_begins(effect, statuses)
+            self._carry_out(effect, former)
         self._compare_count()
         for effect in effects:
             if isinstance(effect, happened.ReadyBatch) and SliceStatus.READY not in self.slices[effect.key]:
@@ -264,11 +265,18 @@ class Rows:
             case "replaced":
                 self.decide(happened.PlanReplaced())
 
-    def _carry_out(self, effect: happened.Effect, former: RunState, statuses: dict[Key, StepStatus]) -> None:
+    def _check_begins(self, effect: happened.Effect, statuses: dict[Key, StepStatus]) -> None:
         match effect:
-            case happened.ReadyStep(key):
+            case happened.ReadyStep(key) | happened.ReadyBatch(key) | happened.OpenApproval(key):
+                if self.run.outcome is not None and not self.plan.stages[key.stage].always:
+                    raise Fault(f"{effect} though the run is ending")
                 if statuses[key] in invariants.STEP_FINAL:
-                    raise Fault(f"{key}: made ready again though it {statuses[key]}")
+                    raise Fault(f"{effect} though it {statuses[key]}")
+            case _:
+                pass
+
+    def _carry_out(self, effect: happened.Effect, former: RunState) -> None:
+        match effect:
             case happened.ReadyBatch(key, batch):
                 self._ready_batch(key, batch, former)
             case happened.OpenApproval(key):
@@ -283,8 +291,8 @@ class Rows:
             case happened.RunEnded(status):
                 if not self.run.ended or self.run.outcome is not status:
                     raise Fault(f"announced as {status}, is {self.run.status}")
-            case happened.TakeLocks():
-                pass
+            case happened.TakeLocks() | happened.ReadyStep():
+                pass  # answered below; a claim asks for the status only
 
     @staticmethod
     def _open(waits: set[Key], key: Key) -> None:
