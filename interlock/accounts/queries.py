@@ -7,11 +7,22 @@ from django.db.models import QuerySet
 from interlock.accounts.caller import Caller
 from interlock.accounts.models import Membership, Person, Project, Token
 from interlock.accounts.rights import require, visible_projects
+from interlock.lifecycle.refused import missing
 
 
 def people(*, by: Caller) -> QuerySet[Person]:
     require(by, "people")
     return Person.objects.prefetch_related("memberships").order_by("id")
+
+
+def person(*, by: Caller, person_id: int) -> Person:
+    """Oneself, or anybody for who keeps the people."""
+    if by.person_id != person_id:
+        require(by, "people")
+    row = Person.objects.filter(id=person_id).first()
+    if row is None:
+        raise missing("person_not_known", person_id=person_id)
+    return row
 
 
 def projects(*, by: Caller) -> QuerySet[Project]:

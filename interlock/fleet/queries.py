@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from interlock.accounts.caller import Caller
 from interlock.accounts.rights import may, visible_projects
@@ -131,12 +131,20 @@ def host_rows(hosts: QuerySet[Host]) -> list[HostRow]:
     ]
 
 
-def hosts(*, by: Caller) -> QuerySet[Host]:
+def hosts(
+    *, by: Caller, environment_id: int | None = None, group_id: int | None = None, search: str = ""
+) -> QuerySet[Host]:
     """Those of the environments granted to the caller's projects; all to who keeps the fleet."""
     rows = Host.objects.select_related("environment", "credential").prefetch_related("groups", "keys")
+    if environment_id is not None:
+        rows = rows.filter(environment_id=environment_id)
+    if group_id is not None:
+        rows = rows.filter(groups=group_id)
+    if search:
+        rows = rows.filter(Q(name__contains=search) | Q(address__contains=search))
     if may(by, "fleet"):
         return rows.order_by("id")
-    return rows.filter(environment__in=environments(by=by)).order_by("id")
+    return rows.filter(environment__in=environments(by=by).order_by()).order_by("id")
 
 
 def host(*, by: Caller, host_id: int) -> Host:

@@ -22,10 +22,10 @@ from interlock.lifecycle.run.events import (
     WentOn,
 )
 from interlock.lifecycle.run.plan import Rollout
-from interlock.lifecycle.run.states import LaneStatus, RunStatus
+from interlock.lifecycle.run.states import LaneStatus, RunStatus, SliceStatus, StepStatus
 from interlock.runs import logs
 from interlock.runs.engine.snapshot import plan_of, state_of
-from interlock.runs.models import Approval, Lane, Run, Step, Target
+from interlock.runs.models import Approval, Lane, LogHead, Run, Slice, Step, Target
 
 RunRow = Run
 
@@ -238,3 +238,17 @@ def counts() -> dict[str, int]:
     """Open runs by status, for metrics."""
     rows = Run.objects.filter(ended_at=None).values("status").annotate(n=Count("id")).order_by()
     return {row["status"]: row["n"] for row in rows}
+
+
+def log_ends(bodies: set[str]) -> dict[tuple[int, str], tuple[int, bool]]:
+    """(run id, body) -> (bytes stored, whether that is all): what who follows logs has to compare."""
+    rows = LogHead.objects.filter(body__in=bodies).values_list("run_id", "body", "end", "ended")
+    return {(run_id, body): (end, ended) for run_id, body, end, ended in rows}
+
+
+def waiting_work() -> dict[str, int]:
+    """What is ready and not yet taken by a worker, for metrics."""
+    return {
+        "slice": Slice.objects.filter(status=SliceStatus.READY).count(),
+        "step": Step.objects.filter(status=StepStatus.READY).count(),
+    }

@@ -142,12 +142,19 @@ def _read_statuses(given: str | Collection[str]) -> list[str]:
 
 
 def locks(
-    *, by: Caller, service_id: int | None = None, run_id: int | None = None, status: str = ""
+    *,
+    by: Caller,
+    service_id: int | None = None,
+    run_id: int | None = None,
+    status: str = "",
+    after_id: int | None = None,
+    limit: int | None = None,
 ) -> list[LockRow]:
+    """In the order of their ids; ``after_id`` is the last one of the page before."""
     rows = _visible_locks(by)
-    equal = {"service": service_id, "run": run_id, "status": status or None}
+    equal = {"service": service_id, "run": run_id, "status": status or None, "pk__gt": after_id}
     rows = rows.filter(**{name: value for name, value in equal.items() if value is not None})
-    return [_lock(row) for row in rows.order_by("pk")]
+    return [_lock(row) for row in rows.order_by("pk")[:limit]]
 
 
 def _visible(by: Caller) -> QuerySet[Instance]:
