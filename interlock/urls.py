@@ -1,26 +1,15 @@
 """All addresses."""
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import URLPattern, URLResolver, path
 
-from interlock.api.app import api, metrics
-from interlock.api.problems import problem
+from interlock.api import problems
+from interlock.api.app import api
+from interlock.api.metrics import metrics
 
 
 def home(request: HttpRequest) -> HttpResponseRedirect:
     return HttpResponseRedirect("/api/v1/docs")
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return problem(404, "not_found")
-
-
-def broken(request: HttpRequest) -> HttpResponse:
-    return problem(500, "server_error")
-
-
-def unreadable(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return problem(400, "request_unreadable")
 
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -28,4 +17,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", api.urls),
     path("metrics", metrics),
 ]
-handler400, handler404, handler500 = unreadable, not_found, broken
+handler400, handler403 = problems.unreadable, problems.not_allowed
+handler404, handler500 = problems.not_found, problems.broken

@@ -6,13 +6,13 @@ import hashlib
 import re
 import secrets
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
-from django.db.models import Q
 
 from interlock.accounts.caller import Caller
 from interlock.accounts.models import IdempotentAnswer, Membership, Person, Project, Token
@@ -26,6 +26,8 @@ from interlock.lifecycle.refused import Refused, forbidden, invalid, missing
 TOKEN_PREFIX = "ilk_"
 FAILURES_ALLOWED, FAILURE_WINDOW = 5, timedelta(minutes=5)
 LAST_USED_EVERY = timedelta(minutes=1)  # a write for every request would cost more than the request
+REQUEST_MOST = timedelta(minutes=2)  # no request is at work for longer
+ANSWERS_KEPT = timedelta(days=1)
 USERNAME = r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}"
 
 # Compared with when the name is unknown, so that the answer takes as long as for a known one.
@@ -66,7 +68,7 @@ def authenticate_password(username: str, password: str) -> Caller:
 
 
 def caller_by_id(person_id: int) -> Caller | None:
-    """The caller of a session; None once the person is no longer active."""
+    """The person as a caller; None once they are no longer active."""
     person = Person.objects.filter(id=person_id, is_active=True).first()
     return caller_of(person) if person else None
 
@@ -273,31 +275,66 @@ def revoke_token(*, by: Caller, token_id: int) -> None:
             append(NewEntry(by, "token", token.id, "token.revoked"))
 
 
-def begin_request(*, actor: Actor, key: str, digest: str) -> IdempotentAnswer | None:
-    """Note that a request with this key is at work. An earlier one's row, if there is one, is returned.
+@dataclass(frozen=True)
+class Begun:
+    """A request that is at work; whoever finishes it must still be the one who began it."""
 
-    Refused when the key came with another request, or the first one is still at work.
+    row_id: int
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Former:
+    """What the first request with the key was answered."""
+
+    status_code: int
+    body: object
+
+
+def begin_request(*, actor: Actor, key: str, digest: str) -> Begun | Former:
+    """Note that a request with this key is at work, or get the answer that it had before.
+
+    Refused when the key came with another request, or the first one is still at work. One that is at
+    work for longer than any request has lost its process and is taken over.
     """
     if not key or len(key) > 128 or "\0" in key:
         raise invalid("idempotency_key_unfit")
+    now = datetime.now(UTC)
+    mine = IdempotentAnswer.objects.filter(actor_id=actor.id)
     try:
         with writing():
-            IdempotentAnswer.objects.create(actor_id=actor.id, key=key, request_digest=digest)
+            mine.filter(created_at__lt=now - ANSWERS_KEPT).delete()
+            row = IdempotentAnswer.objects.create(actor_id=actor.id, key=key, request_digest=digest)
     except IntegrityError:
-        row = IdempotentAnswer.objects.get(actor_id=actor.id, key=key)
-        if row.request_digest != digest:
-            raise invalid("idempotency_key_reused") from None
-        if row.status_code is None:
-            raise Refused("request_at_work") from None
-        return row
-    return None
+        return _former_request(mine.filter(key=key).first(), digest, now)
+    return Begun(row.id, row.created_at)
 
 
-def finish_request(*, actor: Actor, key: str, status_code: int | None, body: object = None) -> None:
-    """Keep the answer; with no status code the key is free again (nothing was done)."""
+def _former_request(row: IdempotentAnswer | None, digest: str, now: datetime) -> Begun | Former:
+    if row is None:  # refused, and so gone, in this very moment
+        raise Refused("request_at_work")
+    if row.request_digest != digest:
+        raise invalid("idempotency_key_reused")
+    if row.status_code is not None:
+        return Former(row.status_code, row.body)
+    if now - row.created_at < REQUEST_MOST:
+        raise Refused("request_at_work")
     with writing():
-        rows = IdempotentAnswer.objects.filter(Q(status_code=None), actor_id=actor.id, key=key)
-        if status_code is None:
-            rows.delete()
-        else:
-            rows.update(status_code=status_code, body=body)
+        rows = IdempotentAnswer.objects.filter(id=row.id, status_code=None, created_at=row.created_at)
+        if not rows.update(created_at=now):
+            raise Refused("request_at_work")
+    return Begun(row.id, now)
+
+
+def finish_request(begun: Begun, *, status_code: int, body: object) -> None:
+    """Keep the answer, in the transaction that did the work: both are there, or neither."""
+    rows = IdempotentAnswer.objects.filter(id=begun.row_id, created_at=begun.at, status_code=None)
+    with writing():
+        if not rows.update(status_code=status_code, body=body):
+            raise Refused("request_at_work")
+
+
+def forget_request(begun: Begun) -> None:
+    """Nothing was done: the key is free again."""
+    with writing():
+        IdempotentAnswer.objects.filter(id=begun.row_id, created_at=begun.at, status_code=None).delete()

@@ -8,7 +8,8 @@ from django.http import HttpRequest
 from ninja.security import APIKeyCookie, HttpBearer
 
 from interlock.accounts.caller import Caller
-from interlock.accounts.services import authenticate_token, caller_by_id
+from interlock.accounts.services import authenticate_token
+from interlock.accounts.sessions import caller_of_session
 
 
 class TokenAuth(HttpBearer):
@@ -16,18 +17,24 @@ class TokenAuth(HttpBearer):
         return authenticate_token(token)
 
 
-class SessionCaller(APIKeyCookie):
-    """The session of the pages; writes need the CSRF token (``csrf=True`` is the default)."""
+class SessionAuth(APIKeyCookie):
+    """The session of the pages. What changes something needs the CSRF token besides."""
 
     param_name = "sessionid"
 
+    def __call__(self, request: HttpRequest) -> Caller | None:
+        # Without a session there is nothing that another site could abuse: the answer is 401, not 403.
+        return super().__call__(request) if request.COOKIES.get(self.param_name) else None
+
     def authenticate(self, request: HttpRequest, key: str | None) -> Caller | None:
-        person_id = request.session.get("person")
-        return caller_by_id(person_id) if isinstance(person_id, int) else None
+        return caller_of_session(request.session)
+
+
+AUTH = [TokenAuth(), SessionAuth()]
 
 
 def caller(request: HttpRequest) -> Caller:
-    """The caller that authentication put there."""
+    """The caller that authentication found."""
     found: Any = getattr(request, "auth", None)
     assert isinstance(found, Caller)
     return found

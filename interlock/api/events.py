@@ -1,100 +1,125 @@
-"""The live stream of a run: its versions, and the bytes of a log."""
+"""The live stream of a run: that it has changed, and the bytes of a log."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import json
+import random
+import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
-from asgiref.sync import sync_to_async
-from django.db import connections
-from django.http import HttpRequest, StreamingHttpResponse
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from ninja import Query, Router
-from pydantic import Field
 
-from interlock.accounts.caller import Caller
 from interlock.api.auth import caller
-from interlock.api.live import LIVE, TICK
-from interlock.api.paging import Strict
-from interlock.api.schemas import Id, Short
+from interlock.api.live import LIVE, TICK, Watcher
+from interlock.api.schemas.pieces import PathId
+from interlock.api.schemas.runs import EventQuery
 from interlock.lifecycle.refused import Refused
 from interlock.lifecycle.run.states import RUN_ENDED
 from interlock.runs import queries
 
 router = Router(tags=["runs"])
 PAUSE = 15.0  # seconds of silence after which a comment shows that the line is open
-LOG_PIECE = 64 * 1024
+LONGEST = 600.0  # seconds; then the client comes back, and what it may do is asked again
+PIECE = 64 * 1024  # bytes of a log in one event
 
 
-class EventQuery(Strict):
-    log: Short | None = None
-    offset: int = Field(default=0, ge=0, le=2**53)
+@dataclass
+class Position:
+    """Where a client is: the id of its last event says it, ``<version>`` or ``<version>:<offset>``."""
+
+    version: int = -1
+    offset: int = 0
+
+    @classmethod
+    def read(cls, text: str, offset: int) -> Position:
+        version, _, behind = text.partition(":")
+        if not _is_number(version):
+            return cls(-1, offset)
+        return cls(int(version), int(behind) if _is_number(behind) else offset)
 
 
-@router.get("/runs/{int:run_id}/events")
-def stream(request: HttpRequest, run_id: Id, query: Query[EventQuery]) -> StreamingHttpResponse:
-    """Server-sent events: ``run`` when its version rises (the event's id), ``log`` with bytes of a body."""
-    by = caller(request)
-    queries.find_run(by=by, run_id=run_id)
-    last = request.headers.get("Last-Event-ID", "")
-    seen = int(last) if last.isascii() and last.isdigit() and len(last) < 16 else -1
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 16
+
+
+@router.get("/runs/{int:run_id}/events", openapi_extra={"answers": "text/event-stream"})
+def stream_events(request: HttpRequest, run_id: PathId, query: Query[EventQuery]) -> HttpResponseBase:
+    """Server-sent events: `run` whenever the run's version rises; with the parameter `log` also `log`, bytes
+    (base64) of that body's log, and `log-end`; `end` when nothing more will come. `Last-Event-ID` resumes.
+    A stream ends after ten minutes at most: come back."""
+    run = queries.find_run(by=caller(request), run_id=run_id)
+    at = Position.read(request.headers.get("Last-Event-ID", ""), query.offset)
+    if run.status in RUN_ENDED and run.version == at.version and not query.log:
+        return HttpResponse(status=204)  # what tells a browser not to come back
     answer = StreamingHttpResponse(
-        _events(by, run_id, seen, query.log, query.offset), content_type="text/event-stream"
+        _events(run_id, query.log or "", at), content_type="text/event-stream; charset=utf-8"
     )
     answer["Cache-Control"] = "no-cache"
     answer["X-Accel-Buffering"] = "no"
     return answer
 
 
-async def _events(by: Caller, run_id: int, seen: int, body: str | None, offset: int) -> AsyncIterator[bytes]:
-    with LIVE.watch(run_id) as watcher:
-        watcher.version = seen
-        quiet = 0.0
-        log_ended = body is None
-        while not LIVE.closing:
-            told = False
-            if watcher.news.is_set():
-                watcher.news.clear()
-                told = True
-                data = {"version": watcher.version, "status": watcher.status}
-                yield _event("run", data, watcher.version)
-            if not log_ended and body is not None:
-                part = await _log(by, run_id, body, offset)
-                if part is not None and part.data:
-                    told = True
-                    data = {"body": body, "start": offset, "data": base64.b64encode(part.data).decode()}
-                    offset += len(part.data)
-                    yield _event("log", data)
-                elif part is not None and part.ended:
-                    log_ended = True
-                    yield _event("log-end", {"body": body, "end": part.end, "cut": part.cut})
-            if watcher.status in RUN_ENDED and log_ended and not watcher.news.is_set():
+async def _events(run_id: int, body: str, at: Position) -> AsyncIterator[bytes]:
+    # Not all at once after a restart of the server.
+    deadline = time.monotonic() + LONGEST * random.uniform(0.8, 1.0)
+    yield b"retry: 1000\n\n"
+    with LIVE.watch(run_id, body) as watcher:
+        watcher.version = at.version
+        log_open = bool(body)
+        while not LIVE.closing and time.monotonic() < deadline:
+            watcher.news.clear()
+            if watcher.version != at.version:
+                at.version = watcher.version
+                yield _event("run", {"version": at.version, "status": watcher.status}, _id(at, body))
+            while log_open and (watcher.log_end or 0) > at.offset:
+                piece = await _piece(run_id, body, at)
+                if piece is None:
+                    break
+                yield piece
+            over = watcher.status in RUN_ENDED
+            if log_open and watcher.log_ended and at.offset >= (watcher.log_end or 0):
+                log_open = False
+                yield _event("log-end", {"body": body, "end": watcher.log_end}, _id(at, body))
+            if over and not watcher.news.is_set() and (not log_open or watcher.log_end is None):
+                yield _event("end", {"version": at.version, "status": watcher.status}, _id(at, body))
                 return
-            quiet = 0.0 if told else quiet + TICK
-            if quiet >= PAUSE:
-                quiet = 0.0
+            if not await _news(watcher, min(PAUSE, deadline - time.monotonic())):
                 yield b": still here\n\n"
-            try:
-                async with asyncio.timeout(TICK):
-                    await watcher.news.wait()
-            except TimeoutError:
-                continue
 
 
-def _event(name: str, data: dict[str, Any], number: int | None = None) -> bytes:
-    head = f"id: {number}\n" if number is not None else ""
-    return f"{head}event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+async def _news(watcher: Watcher, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(max(seconds, TICK)):
+            return await watcher.news.wait()
+    except TimeoutError:
+        return False
 
 
-async def _log(by: Caller, run_id: int, body: str, offset: int) -> Any:
-    def read() -> Any:
-        try:
-            return queries.log_bytes(by=by, run_id=run_id, body=body, offset=offset, limit=LOG_PIECE)
-        except Refused:
-            return None  # not begun yet
-        finally:
-            connections.close_all()
+async def _piece(run_id: int, body: str, at: Position) -> bytes | None:
+    """The next bytes as an event; None when they cannot be read now, or were cut off."""
+    try:
+        part = await LIVE.read(run_id, body, at.offset, PIECE)
+    except (DatabaseError, InterfaceError, Refused):
+        return None
+    if not part.data:
+        if part.cut:
+            at.offset = part.end
+        return None
+    data = {"body": body, "start": at.offset, "data": base64.b64encode(part.data).decode()}
+    at.offset += len(part.data)
+    return _event("log", data, _id(at, body))
 
-    return await sync_to_async(read, thread_sensitive=False)()
+
+def _id(at: Position, body: str) -> str:
+    return f"{at.version}:{at.offset}" if body else str(at.version)
+
+
+def _event(name: str, data: dict[str, Any], id: str) -> bytes:
+    return f"id: {id}\nevent: {name}\ndata: {json.dumps(data)}\n\n".encode()

@@ -7,48 +7,58 @@ import hashlib
 import inspect
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from django.http import HttpRequest, HttpResponse
+from ninja.responses import NinjaJSONEncoder, Status
 
-from interlock.accounts.services import begin_request, finish_request
+from interlock.accounts.services import Former, begin_request, finish_request, forget_request
 from interlock.api.auth import caller
+from interlock.journal.transactions import writing
 
-View = Callable[..., Any]
+View = TypeVar("View", bound=Callable[..., Any])
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotent-Replay"
 
 
 def idempotent(view: View) -> View:
-    """Keep a successful answer (201 for things made, else 200) and give it again to a repeated request."""
+    """Keep the answer of a request that did something, and give it again when the request is repeated.
+
+    The answer is kept in the transaction of the work itself, so the view may do no I/O of its own.
+    """
 
     @functools.wraps(view)
     def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        key = request.headers.get("Idempotency-Key")
+        key = request.headers.get(HEADER)
         if key is None:
             return view(request, *args, **kwargs)
-        by = caller(request)
-        spoken = f"{request.method} {request.get_full_path()}\n".encode() + request.body
-        former = begin_request(actor=by, key=key, digest=hashlib.sha256(spoken).hexdigest())
-        if former is not None:
-            answer = HttpResponse(
-                json.dumps(former.body), status=former.status_code or 200, content_type="application/json"
-            )
-            answer["Idempotent-Replay"] = "true"
-            return answer
+        said = f"{request.method} {request.get_full_path()}\n".encode() + request.body
+        begun = begin_request(actor=caller(request), key=key, digest=hashlib.sha256(said).hexdigest())
+        if isinstance(begun, Former):
+            return _replay(begun)
         try:
-            result = view(request, *args, **kwargs)
+            with writing():
+                result = view(request, *args, **kwargs)
+                finish_request(begun, **_plain(result))
         except BaseException:
-            # Refused, so nothing was done: the key may be used again for the mended request.
-            finish_request(actor=by, key=key, status_code=None)
+            # Nothing was done, so the key may be used again for the mended request.
+            forget_request(begun)
             raise
-        status, body = result if isinstance(result, tuple) else (200, result)
-        plain = json.loads(json.dumps(body, default=_plain))
-        finish_request(actor=by, key=key, status_code=status, body=plain)
         return result
 
     # The framework reads the parameters' types, which are names of the view's own module.
     answered.__signature__ = inspect.signature(view, eval_str=True)  # type: ignore[attr-defined]
-    return answered
+    answered.takes_key = True  # type: ignore[attr-defined]
+    return answered  # type: ignore[return-value]
 
 
-def _plain(value: Any) -> Any:
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+def _plain(result: Any) -> dict[str, Any]:
+    status, value = (result.status_code, result.value) if isinstance(result, Status) else (200, result)
+    return {"status_code": status, "body": json.loads(json.dumps(value, cls=NinjaJSONEncoder))}
+
+
+def _replay(former: Former) -> HttpResponse:
+    text = json.dumps(former.body, cls=NinjaJSONEncoder)
+    answer = HttpResponse(text, status=former.status_code, content_type="application/json; charset=utf-8")
+    answer[REPLAYED] = "true"
+    return answer

@@ -7,57 +7,46 @@ from typing import Any, TypeVar
 
 from django.core import signing
 from django.db.models import Model, QuerySet
-from ninja import Schema
-from pydantic import ConfigDict, Field
 
+from interlock.api.schemas.pieces import Page, PageQuery
 from interlock.lifecycle.refused import invalid
 
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
+A = TypeVar("A")
+K = TypeVar("K", int, str)
 
 
-class Strict(Schema):
-    model_config = ConfigDict(extra="forbid")
-
-
-class PageQuery(Strict):
-    limit: int = Field(default=50, ge=1, le=200)
-    cursor: str | None = Field(default=None, max_length=300)
-
-
-class Page(Schema):
-    items: list[dict[str, Any]]
-    next: str | None
-
-
-def read_cursor(query: PageQuery) -> Any:
-    """What the page before ended with; None for the first page."""
+def after(query: PageQuery, kind: type[K], *, of: str) -> K | None:
+    """What the page before ended with; None for the first page. ``of`` is the list's name: a cursor leads
+    on in its own list only."""
     if query.cursor is None:
         return None
     try:
-        return signing.loads(query.cursor, salt="cursor")
+        mark = signing.loads(query.cursor, salt=f"cursor.{of}")
     except signing.BadSignature:
         raise invalid("cursor_unfit") from None
+    if type(mark) is not kind:
+        raise invalid("cursor_unfit")
+    return mark
 
 
 def page_of(
-    rows: QuerySet[M], query: PageQuery, shape: Callable[[M], dict[str, Any]], *, newest_first: bool = False
-) -> dict[str, Any]:
-    """One page in the order of ids; ``rows`` come in that order."""
-    last = read_cursor(query)
+    rows: QuerySet[M], query: PageQuery, shape: Callable[[M], A], *, of: str, newest_first: bool = False
+) -> Page[A]:
+    """One page in the order of ids, or against it."""
+    last = after(query, int, of=of)
     if last is not None:
-        if not isinstance(last, int):
-            raise invalid("cursor_unfit")
-        rows = rows.filter(**{"id__lt" if newest_first else "id__gt": last})
-    found = list(rows[: query.limit + 1])
-    return cut(found, query, shape, lambda row: row.pk)
+        rows = rows.filter(**{"pk__lt" if newest_first else "pk__gt": last})
+    found = list(rows.order_by("-pk" if newest_first else "pk")[: query.limit + 1])
+    return cut(found, query, shape, lambda row: row.pk, of=of)
 
 
 def cut(
-    found: Sequence[T], query: PageQuery, shape: Callable[[T], dict[str, Any]], mark: Callable[[T], object]
-) -> dict[str, Any]:
-    """The page out of one row more than it holds."""
+    found: Sequence[T], query: PageQuery, shape: Callable[[T], A], mark: Callable[[T], Any], *, of: str
+) -> Page[A]:
+    """The page out of up to one row more than it holds."""
     shown = found[: query.limit]
-    more = len(found) > query.limit
-    following = signing.dumps(mark(shown[-1]), salt="cursor") if more and shown else None
-    return {"items": [shape(row) for row in shown], "next": following}
+    more = len(found) > len(shown)
+    following = signing.dumps(mark(shown[-1]), salt=f"cursor.{of}") if more and shown else None
+    return Page(items=[shape(row) for row in shown], next=following)

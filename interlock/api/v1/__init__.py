@@ -1,0 +1,50 @@
+"""Version 1: one router a noun."""
+
+from interlock.api import events
+from interlock.api.v1 import (
+    builds,
+    credentials,
+    environments,
+    groups,
+    hosts,
+    instances,
+    journal,
+    locks,
+    people,
+    platform,
+    projects,
+    releases,
+    runs,
+    secrets,
+    services,
+    session,
+    tokens,
+    verbs,
+    versions,
+)
+
+ROUTERS = [
+    module.router
+    for module in (
+        session,
+        tokens,
+        people,
+        projects,
+        secrets,
+        environments,
+        groups,
+        credentials,
+        hosts,
+        services,
+        versions,
+        builds,
+        instances,
+        locks,
+        releases,
+        runs,
+        verbs,
+        events,
+        journal,
+        platform,
+    )
+]
