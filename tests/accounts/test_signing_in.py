@@ -91,17 +91,3 @@ def test_weak_passwords_and_odd_names(cast: Cast) -> None:
     with pytest.raises(Refused, match="username_taken"):
         services.create_person(by=cast.root, username="ann", password=PASSWORD)
     assert not Person.objects.filter(username="new").exists()
-
-
-def test_idempotent_answers(cast: Cast) -> None:
-    assert services.begin_request(actor=cast.ann, key="k", digest="d") is None
-    with pytest.raises(Refused, match="request_at_work"):
-        services.begin_request(actor=cast.ann, key="k", digest="d")
-    services.finish_request(actor=cast.ann, key="k", status_code=201, body={"id": 1})
-    former = services.begin_request(actor=cast.ann, key="k", digest="d")
-    assert former is not None and former.body == {"id": 1}
-    with pytest.raises(Refused, match="idempotency_key_reused"):
-        services.begin_request(actor=cast.ann, key="k", digest="other")
-    assert services.begin_request(actor=cast.bob, key="k", digest="other") is None
-    services.finish_request(actor=cast.bob, key="k", status_code=None)
-    assert services.begin_request(actor=cast.bob, key="k", digest="third") is None

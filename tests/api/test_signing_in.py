@@ -12,6 +12,8 @@ from interlock.accounts.services import set_password, update_person
 from tests.api.conftest import Desk, Shop, problem
 from tests.cast import PASSWORD
 
+pytestmark = pytest.mark.django_db(databases="__all__")
+
 
 def signed_in(username: str = "ann", password: str = PASSWORD) -> Client:
     client = Client(enforce_csrf_checks=True)
