@@ -171,8 +171,3 @@ def credentials(*, by: Caller) -> QuerySet[Credential]:
 
 def environment_rules(ids: Iterable[int]) -> dict[int, Environment]:
     return Environment.objects.in_bulk(list(set(ids)))
-
-
-def host_rows_of(ids: Iterable[int]) -> list[HostRow]:
-    """These hosts, in the order of releases."""
-    return host_rows(Host.objects.filter(id__in=list(ids)))

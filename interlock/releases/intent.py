@@ -101,7 +101,9 @@ def _choose(
             for row in installed.values()
             if not row.maintenance and (origin is None or row.version_id == origin.id)
         ]
-        hosts = fleet.host_rows_of([row.host_id for row in wanted])
+        # By id, so that one whose grant was withdrawn refuses the release by name.
+        ids = [row.host_id for row in wanted]
+        hosts = fleet.select_hosts(by=by, project_id=service.project_id, selector={"ids": ids})
         return [Choice(host, by_host.get(host.id)) for host in hosts]
     hosts = fleet.select_hosts(by=by, project_id=service.project_id, selector=_selector(request))
     if origin is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from interlock.accounts.caller import SYSTEM_CALLER
@@ -60,8 +61,26 @@ class ReleaseParticipant(Participant):
         rows = catalog.instances(
             by=SYSTEM_CALLER, service_id=release.service_id, host_ids=list(by_host), absent=True, limit=None
         )
+        done = [row for row in rows if by_host[row.host_id].status is LaneStatus.SUCCEEDED]
+        self._take_up_again(release, done, run)
+        settled = {row.id for row in done}
+        rows = [
+            replace(row, status=WORKING[Action(release.action)]) if row.id in settled else row for row in rows
+        ]
         moves = [move for row in rows for move in _moves(release, row, by_host[row.host_id])]
         services.move_instances(moves, _requester(run))
+
+    def _take_up_again(self, release: Release, rows: list[InstanceRow], run: Run) -> None:
+        """Instances that had failed and succeed after all (a person resolved it): at work in between."""
+        action = Action(release.action)
+        again = [
+            InstanceMove(
+                row.id, InstanceStatus(row.status), WORKING[action], next_version_id=release.version_id
+            )
+            for row in rows
+            if InstanceStatus(row.status) is FAILED[action]
+        ]
+        services.move_instances(again, _requester(run))
 
     def ended(self, run: Run, status: RunStatus) -> None:
         """Free the locks of hosts that are proven still; the others stay, unproven."""

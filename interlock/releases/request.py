@@ -50,7 +50,7 @@ class ReleaseRequest(_Strict):
     action: Literal["deploy", "upgrade", "revert", "delete"]
     version: Id | Name | None = None
     from_version: Id | Name | None = None
-    hosts: Literal["all"] | list[Id | Name] | Selector = "all"
+    hosts: Literal["all"] | Annotated[list[Id | Name], Field(max_length=HOSTS_MOST)] | Selector = "all"
     batches: list[Annotated[str, StringConstraints(max_length=8)]] | None = Field(
         default=None, max_length=100
     )
@@ -91,7 +91,7 @@ def read_request(values: Mapping[str, Any]) -> ReleaseRequest:
         raise invalid("delete_takes_no_version")
     if request.action != "delete" and request.version is None:
         raise invalid("version_missing")
-    if isinstance(request.hosts, list) and not request.hosts:
+    if not request.hosts or (isinstance(request.hosts, Selector) and not request.hosts.model_fields_set):
         raise invalid("hosts_missing")
     return request
 

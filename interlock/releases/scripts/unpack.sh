@@ -16,6 +16,8 @@ case $FILE in
   *.zip) unzip -q "incoming/$DIGEST" -d "$draft" ;;
   *) cp "incoming/$DIGEST" "$draft/$FILE" ;;
 esac
+# A package could bring a link of this name, and have us write where it leads.
+rm -rf "$draft/.interlock-digest"
 printf '%s' "$DIGEST" >"$draft/.interlock-digest"
 if [ -e "$version" ]; then
   rm -rf "$version"
