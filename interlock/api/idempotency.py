@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Status
 from ninja.responses import NinjaJSONEncoder, Status
 
 from interlock.accounts.services import Former, begin_request, finish_request, forget_request
