@@ -45,6 +45,11 @@ STORIES = [
     Story(
         "finalizers", plan(step(), CLEAN_UP, Stage((FATAL, REPEATABLE)), Stage((step(), step()), always=True))
     ),
+    Story(
+        "locks at a finalizer",
+        plan(CLEAN_UP, step(), CLEAN_UP, CLEAN_UP, locks_at=2),
+        plan(CLEAN_UP, FATAL, CLEAN_UP, locks_at=2),
+    ),
     Story("waits side by side", plan(Stage((APPROVAL, TIMER, FATAL)), APPROVAL)),
     Story("batches", plan(rollout(1, 2, threshold=1), CLEAN_UP)),
     Story("one slice of two", plan(rollout(2, 1), locks_at=0), slice_size=2),

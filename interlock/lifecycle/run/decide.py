@@ -74,9 +74,9 @@ def _take(plan: Plan, run: RunState, event: RunEvent, effects: list[Effect]) -> 
         case PlanReplaced():
             return _plan_replaced(plan, run, effects)
         case StopAsked():
-            return _stop(plan, run)
+            return _stop(run)
         case GaveUp():
-            return _give_up(plan, run)
+            return _give_up(run)
         case StepRetried() | StepSkipped() | HostsExcluded() | StepResolved() | WentOn():
             return _verb(plan, run, event, effects)
     assert_never(event)
@@ -131,7 +131,7 @@ def _approval_ended(plan: Plan, run: RunState, event: ApprovalEnded) -> RunState
     if event.decision == "approved":
         return run.with_branch(replace(branch, status=StepStatus.SUCCEEDED))
     run = run.with_branch(replace(branch, status=StepStatus.FAILED))
-    return _wind_down(plan, run, RunStatus.REJECTED)
+    return _wind_down(run, RunStatus.REJECTED)
 
 
 def _locks_answered(
@@ -159,17 +159,17 @@ def _plan_replaced(plan: Plan, run: RunState, effects: list[Effect]) -> RunState
     return _begin_stage(plan, run, 0, effects)
 
 
-def _stop(plan: Plan, run: RunState) -> RunState:
+def _stop(run: RunState) -> RunState:
     if run.outcome is not None:
         raise Refused("run_already_ending", status=run.status.value)
-    return _wind_down(plan, run, RunStatus.CANCELED)
+    return _wind_down(run, RunStatus.CANCELED)
 
 
-def _give_up(plan: Plan, run: RunState) -> RunState:
+def _give_up(run: RunState) -> RunState:
     broken = any(b.status in STEP_BROKEN or b.phase == "held" for b in run.branches)
     if run.outcome is not None or run.status is not RunStatus.WAITING or not (broken or run.hold):
         raise Refused("nothing_to_give_up", status=run.status.value)
-    return _wind_down(plan, run, RunStatus.FAILED)
+    return _wind_down(run, RunStatus.FAILED)
 
 
 def _verb(
@@ -236,13 +236,14 @@ def _go_on(plan: Plan, run: RunState, branch: BranchState, effects: list[Effect]
 
 def _settle(plan: Plan, run: RunState, effects: list[Effect]) -> RunState:
     """Follow the run until only workers, people or time can move it on. Each round ends a stage."""
-    while not run.ended and not run.hold and run.stage >= 0:
+    while not run.ended and not run.hold and (run.stage >= 0 or run.outcome is not None):
         halted = any(_too_many_broken(plan, branch) for branch in run.branches)
         if run.outcome is None and run.halted is not halted:
             run = replace(run, halted=halted)
         for branch in run.branches:
             run = _settle_rollout(plan, run, branch, effects)
-        if run.outcome is not None and not plan.stages[run.stage].always:
+        at_finalizer = bool(run.branches) and plan.stages[run.stage].always
+        if run.outcome is not None and not at_finalizer:
             advanced = _settle_ending(plan, run, effects)
         else:
             advanced = _settle_stage(plan, run, effects)
@@ -267,7 +268,9 @@ def _settle_ending(plan: Plan, run: RunState, effects: list[Effect]) -> RunState
 
 def _finalize(plan: Plan, run: RunState, effects: list[Effect]) -> RunState:
     assert run.outcome is not None
-    for number in range(run.stage + 1, len(plan.stages)):
+    # A stage that waited for its locks has not begun. A run that has not begun needs no finalizers.
+    first = run.stage + 1 if run.branches else run.stage
+    for number in range(first, len(plan.stages)) if run.stage >= 0 else ():
         if plan.stages[number].always:
             return _begin_stage(plan, run, number, effects)
     effects.append(RunEnded(run.outcome))
@@ -281,7 +284,7 @@ def _settle_stage(plan: Plan, run: RunState, effects: list[Effect]) -> RunState:
     broken = [b for b in run.branches if b.status not in STEP_PASSED]
     if broken and not always:
         fatal = any(_ends_run(plan, branch.key) for branch in broken)
-        return _wind_down(plan, run, RunStatus.FAILED) if fatal else run
+        return _wind_down(run, RunStatus.FAILED) if fatal else run
     if run.outcome is not None:
         return _finalize(plan, run, effects)
     if run.stage + 1 == len(plan.stages):
@@ -295,15 +298,13 @@ def _ends_run(plan: Plan, key: Key) -> bool:
     return isinstance(branch, StepPlan) and branch.on_failure == "fail"
 
 
-def _wind_down(plan: Plan, run: RunState, outcome: RunStatus) -> RunState:
-    # Finalizers are for runs that began: one that did not is put behind its last stage.
-    stage = run.stage if run.stage >= 0 else len(plan.stages) - 1
-    return replace(run, outcome=outcome, hold="", stage=stage)
+def _wind_down(run: RunState, outcome: RunStatus) -> RunState:
+    return replace(run, outcome=outcome, hold="")
 
 
 def _begin_stage(plan: Plan, run: RunState, stage: int, effects: list[Effect]) -> RunState:
     run = replace(run, left=run.left + run.branches)
-    if stage == plan.locks_at and not run.locked:
+    if stage == plan.locks_at and not run.locked and run.outcome is None:
         effects.append(TakeLocks())
         return replace(run, stage=stage, branches=(), hold=TAKING_LOCKS)
     branches = []
