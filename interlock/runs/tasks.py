@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from celery import shared_task
-
+from interlock.runs.broker import app
 from interlock.runs.wake import Ref
 from interlock.runs.worker import cluster
 
 
-@shared_task(name="interlock.carry_out", ignore_result=True, acks_late=False)
+@app.task(name="interlock.carry_out", ignore_result=True)
 def carry_out(what: Literal["step", "slice"], row_id: int) -> None:
     """Claim what this process has room for and return: the loop carries it out."""
     cluster.worker().offer(Ref(what, row_id)).result(timeout=60)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import queue
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -45,15 +48,39 @@ def stop_after_commit(run_id: int) -> None:
 
 
 def send(refs: Iterable[Ref]) -> None:
-    """Never raises: a broker that is down costs time, not a run."""
+    """Never raises and never waits: a broker that is down costs time, not a run, and no click."""
     for ref in refs:
-        try:
-            if _local is not None:
-                _local(ref)
-            elif settings.BROKER_URL:
-                from interlock.runs.tasks import carry_out
+        if _local is not None:
+            _local(ref)
+        elif settings.BROKER_URL:
+            _publisher.take(ref)
 
+
+class _Publisher:
+    """Sends from a thread of its own. What finds no room or no broker, the reconciler sends again."""
+
+    def __init__(self) -> None:
+        self._refs: queue.Queue[Ref] = queue.Queue(maxsize=1000)
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    def take(self, ref: Ref) -> None:
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():  # a fork leaves threads behind
+                self._thread = threading.Thread(target=self._publish, name="interlock-wake", daemon=True)
+                self._thread.start()
+        with contextlib.suppress(queue.Full):
+            self._refs.put_nowait(ref)
+
+    def _publish(self) -> None:
+        from interlock.runs.tasks import carry_out
+
+        while True:
+            ref = self._refs.get()
+            try:
                 carry_out.apply_async((ref.what, ref.id), retry=False, ignore_result=True)
-        except Exception as error:  # whatever the broker's client may raise
-            log.warning("wake_up_failed", what=ref.what, id=ref.id, error=str(error))
-            return
+            except Exception as error:  # whatever the broker's client may raise
+                log.warning("wake_up_failed", what=ref.what, id=ref.id, error=str(error))
+
+
+_publisher = _Publisher()
