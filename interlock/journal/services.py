@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from django.db.models import F
 
+from interlock.journal import statements
 from interlock.journal.actor import Actor
 from interlock.journal.models import Entry, Outgoing
 from interlock.journal.transactions import writing
@@ -66,31 +67,41 @@ def append(*entries: NewEntry) -> None:
     if not entries:
         return
     now = datetime.now(UTC)
-    rows = Entry.objects.bulk_create([_row(entry, now) for entry in entries])
-    outgoing = [
-        Outgoing(entry=row, consumer=name, due_at=row.at)
-        for row in rows
-        for name, (acts, _) in _consumers.items()
-        if row.act in acts
-    ]
+    awaited = [(entry, names) for entry in entries if (names := _awaited_by(entry.act))]
+    others = [entry for entry in entries if not _awaited_by(entry.act)]
+    statements.insert(Entry, _COLUMNS, [_row(entry, now) for entry in others])
+    outgoing = []
+    for entry, names in awaited:
+        row_id = statements.insert_one(Entry, _COLUMNS, _row(entry, now))
+        outgoing += [Outgoing(entry_id=row_id, consumer=name, due_at=entry.at or now) for name in names]
     if outgoing:
         Outgoing.objects.bulk_create(outgoing)
 
 
-def _row(entry: NewEntry, now: datetime) -> Entry:
-    return Entry(
-        at=entry.at or now,
-        actor_kind=entry.actor.kind,
-        actor_id=entry.actor.id,
-        actor_name=entry.actor.name,
-        project_id=entry.project_id,
-        subject=entry.subject,
-        subject_id=entry.subject_id,
-        act=entry.act,
-        from_status=entry.from_status,
-        to_status=entry.to_status,
-        reason=entry.reason,
-        facts=dict(entry.facts),
+def _awaited_by(act: str) -> list[str]:
+    return [name for name, (acts, _) in _consumers.items() if act in acts]
+
+
+_COLUMNS = (
+    "at", "actor_kind", "actor_id", "actor_name", "project_id", "subject", "subject_id", "act",
+    "from_status", "to_status", "reason", "facts",
+)  # fmt: skip
+
+
+def _row(entry: NewEntry, now: datetime) -> tuple[object, ...]:
+    return (
+        entry.at or now,
+        entry.actor.kind,
+        entry.actor.id,
+        entry.actor.name,
+        entry.project_id,
+        entry.subject,
+        entry.subject_id,
+        entry.act,
+        entry.from_status,
+        entry.to_status,
+        entry.reason,
+        dict(entry.facts),
     )
 
 

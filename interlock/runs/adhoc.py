@@ -27,7 +27,7 @@ from interlock.runs.models import Run
 from interlock.vault.services import references
 
 # Kinds whose parameters stand for themselves; the others belong to builds and releases, which fill them.
-KINDS = frozenset({"command", "script", "approval", "wait", "probe", "noop"})
+KINDS = frozenset({"command", "script", "approval", "wait", "probe"})
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,3 @@
-import os
-
 from django.apps import AppConfig
 
 
@@ -12,14 +10,11 @@ class RunsConfig(AppConfig):
         from interlock.runs.kinds import base
         from interlock.runs.kinds.bodies import Command, Script
         from interlock.runs.kinds.probe import Probe
-        from interlock.runs.kinds.waits import Approval, Noop, Wait
+        from interlock.runs.kinds.waits import Approval, Wait
         from interlock.runs.logs import seal_logs_of
 
         for kind in (Command(), Script(), Approval(), Wait(), Probe()):
             base.register(kind)
-        if os.environ.get("INTERLOCK_NOOP") == "1":
-            base.register(Noop())
-            base.INSTANT.add(Noop.name)
         register_consumer(
             "runs.seal_logs",
             {f"run.{status}" for status in RUN_ENDED},

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from interlock.runs import wake
 from interlock.runs.reconciler import Reconciler
-from interlock.runs.worker.process import Worker
+from interlock.runs.worker.process import Worker, spare_the_collector
 
 _worker: Worker | None = None
 _reconciler: Reconciler | None = None
@@ -30,6 +30,7 @@ def started() -> None:
         _reconciler.start()
         return
     _take_folder()
+    spare_the_collector()
     _worker = Worker()
     _worker.start()
     wake.serve_here(_worker.offer_quietly, _worker.stop_run)

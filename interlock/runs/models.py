@@ -64,7 +64,7 @@ class Claimable(models.Model):
 class Step(Claimable):
     """A branch of the plan ("2.0"), or an inner step of a rollout ("2.0.3")."""
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps", db_index=False)
     parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="inner")
     key = models.CharField(max_length=32)
     stage = models.IntegerField()
@@ -92,6 +92,7 @@ class Step(Claimable):
             models.Index(fields=["sent_at"], condition=Q(status="ready"), name="step_ready"),
             models.Index(fields=["lease_until"], condition=Q(status="running"), name="step_leased"),
             models.Index(fields=["wake_at"], condition=Q(wake_at__isnull=False), name="step_wake"),
+            models.Index(fields=["run", "stage"], name="step_stage"),
         ]
 
 

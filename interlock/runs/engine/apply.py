@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from interlock.journal.actor import SYSTEM, Actor
 from interlock.journal.services import NewEntry, append
+from interlock.journal.statements import Update, update_many
 from interlock.journal.transactions import writing
 from interlock.lifecycle.refused import Refused
 from interlock.lifecycle.run.decide import decide_run
@@ -23,12 +24,12 @@ from interlock.lifecycle.run.events import (
     RunEvent,
     TakeLocks,
 )
-from interlock.lifecycle.run.plan import to_json
+from interlock.lifecycle.run.plan import Key, to_json
 from interlock.lifecycle.run.states import RUN_ENDED, STEP_ENDED, StepStatus
 from interlock.lifecycle.run.value import BranchState, RunState
 from interlock.runs import wake
 from interlock.runs.clock import now
-from interlock.runs.engine.snapshot import lock_run, plan_of, state_of
+from interlock.runs.engine.snapshot import branch_rows, lock_run, plan_of, state_of
 from interlock.runs.models import Run, Step
 from interlock.runs.participants import NewPlan, participant_of
 
@@ -45,8 +46,29 @@ class Change:
     steps: dict[str, dict[str, Any]] = field(default_factory=dict)  # key -> columns
     entries: list[NewEntry] = field(default_factory=list)
     refs: list[wake.Ref] = field(default_factory=list)
-    claimed: list[str] = field(default_factory=list)  # keys that the claimer goes on with
-    columns: set[str] = field(default_factory=set)  # of the run, beyond those of every change
+    claimed: Step | None = None  # what the claimer goes on with
+    rows: dict[str, Step] = field(default_factory=dict)  # locked rows of branches that have been read
+    columns: set[str] = field(default_factory=set)  # of the run, beyond those that a decision sets
+    former: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.former = {name: getattr(self.run, name) for name in _RUN_COLUMNS}
+
+    def row(self, key: Key) -> Step:
+        """The row of a branch, as it was read."""
+        if str(key) not in self.rows:
+            self.rows.update(branch_rows(self.run.id, key.stage))
+        return self.rows[str(key)]
+
+    def step_updates(self) -> list[Update]:
+        return [(columns, {"run_id": self.run.id, "key": key}) for key, columns in self.steps.items()]
+
+    def run_update(self) -> Update:
+        run = self.run
+        run.version += 1
+        columns = {name: getattr(run, name) for name in _RUN_COLUMNS}
+        changed = {name: value for name, value in columns.items() if value != self.former[name]}
+        return changed | {name: getattr(run, name) for name in self.columns}, {"id": run.id}
 
     def note(self, act: str, *, old: str = "", new: str = "", **facts: object) -> None:
         self.entries.append(
@@ -116,14 +138,18 @@ def apply_locked(
 
 
 def finish(change: Change) -> None:
-    run = change.run
-    _write_steps(change)
-    run.version += 1
-    run.save(update_fields=[*_RUN_COLUMNS, *change.columns])
-    append(*change.entries)
-    wake.after_commit(change.refs)
-    if run.stop_requested:
-        wake.stop_after_commit(run.id)
+    finish_all([change])
+
+
+def finish_all(changes: Sequence[Change]) -> None:
+    """Write what the changes have gathered, each of another run."""
+    update_many(Step, [update for change in changes for update in change.step_updates()])
+    update_many(Run, [change.run_update() for change in changes])
+    append(*(entry for change in changes for entry in change.entries))
+    wake.after_commit([ref for change in changes for ref in change.refs])
+    for change in changes:
+        if change.run.stop_requested:
+            wake.stop_after_commit(change.run.id)
 
 
 _RUN_COLUMNS = [
@@ -162,6 +188,8 @@ def _save_branches(change: Change, old: RunState, new: RunState) -> None:
             columns.update(started_at=change.at, ended_at=None, error="")
         if branch.status in STEP_ENDED:
             columns.update(ended_at=change.at, wake_at=None)
+        if branch.status is StepStatus.READY:
+            continue  # whoever carries the effect out says whether it was claimed at once
         if before is None or before.status != branch.status:
             was = before.status if before else StepStatus.PENDING
             change.note(f"step.{branch.status}", old=was, new=branch.status, key=str(branch.key))
@@ -177,8 +205,9 @@ def _same(one: BranchState, other: BranchState) -> bool:
 
 
 def _write_steps(change: Change) -> None:
-    for key, columns in change.steps.items():
-        Step.objects.filter(run_id=change.run.id, key=key).update(**columns)
+    """What is read before the end of the transaction has to be written before it, too."""
+    update_many(Step, change.step_updates())
+    change.steps.clear()
 
 
 def _carry_out(change: Change, effect: Effect, raise_refusal: bool) -> RunEvent | None:
@@ -190,7 +219,6 @@ def _carry_out(change: Change, effect: Effect, raise_refusal: bool) -> RunEvent 
         _end_run(change, effect)
     elif not effects.carry_out(change, effect) and isinstance(effect, ReadyBatch):
         _write_steps(change)
-        change.steps.clear()
         return LanesChanged(effect.key)
     return None
 
@@ -206,7 +234,6 @@ def _take_locks(change: Change, raise_refusal: bool) -> RunEvent:
         return LocksRefused(refused.code)
     if isinstance(answer, NewPlan):
         _write_steps(change)
-        change.steps.clear()
         store_plan(change, answer)
         return PlanReplaced()
     run.lock_token = answer.token
@@ -233,13 +260,10 @@ def _end_run(change: Change, effect: RunEnded) -> None:
     change.note(f"run.{effect.status}", new=effect.status)
     # What the participant reads of the run must be what is about to be committed.
     _write_steps(change)
-    change.steps.clear()
     participant_of(run.origin).ended(run, effect.status)
 
 
 def nudge(run_ids: Iterable[int]) -> None:
     """Look at runs that seem to stand still: whatever follows by itself is done."""
-    from interlock.lifecycle.run.plan import Key
-
     for run_id in run_ids:
         apply(run_id, LanesChanged(Key(0, 0)))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from django.db import InterfaceError, OperationalError
 from django.db.models import F, Q
 
 from interlock.journal.actor import Actor
@@ -16,8 +17,16 @@ from interlock.lifecycle.run.plan import HostPlan, Key, Rollout, StepPlan
 from interlock.lifecycle.run.states import LaneStatus, SliceStatus, StepStatus
 from interlock.runs import wake
 from interlock.runs.clock import now
-from interlock.runs.engine.apply import Change, Claimer, apply_locked, finish
-from interlock.runs.engine.snapshot import for_update, lane_value, lock_run, plan_of
+from interlock.runs.engine.apply import Change, Claimer, apply_locked, finish, finish_all
+from interlock.runs.engine.snapshot import (
+    branch_rows_of,
+    for_update,
+    lane_value,
+    lock_run,
+    lock_runs,
+    plan_of,
+    state_of,
+)
 from interlock.runs.kinds.base import Outcome, RunFacts
 from interlock.runs.models import Lane, Run, Slice, Step
 
@@ -43,6 +52,15 @@ class StepWork:
 
 
 @dataclass(frozen=True)
+class Ending:
+    """How a claimed solo step ended, and whether its worker would go on with the next one."""
+
+    work: StepWork
+    outcome: Outcome
+    go_on: bool
+
+
+@dataclass(frozen=True)
 class LaneWork:
     id: int
     value: LaneValue
@@ -64,6 +82,9 @@ class SliceWork:
     phase: str
     lanes: tuple[LaneWork, ...]
     stop: bool
+
+
+Answer = StepWork | BaseException | None  # to an ending: the step to go on with, or why it was not written
 
 
 def facts_of(run: Run) -> RunFacts:
@@ -105,18 +126,20 @@ def claim_step(step_id: int, claimer: Claimer) -> StepWork | None:
         )
         finish(change)
         row.epoch += 1
-        return _step_work(run, row, adopted)
+        return _step_work(run, row, facts_of(run), run.secrets, adopted=adopted)
 
 
-def _step_work(run: Run, row: Step, adopted: bool) -> StepWork:
+def _step_work(
+    run: Run, row: Step, facts: RunFacts, secrets: Mapping[str, list[int]], *, adopted: bool = False
+) -> StepWork:
     spec = plan_of(run).branch(Key.parse(row.key))
     assert isinstance(spec, StepPlan)
     started = row.started_at
     return StepWork(
         id=row.id,
         epoch=row.epoch,
-        run=facts_of(run),
-        secrets=run.secrets,
+        run=replace(facts, lock_token=run.lock_token),
+        secrets=secrets,
         key=row.key,
         step=spec,
         try_number=row.try_number,
@@ -128,39 +151,68 @@ def _step_work(run: Run, row: Step, adopted: bool) -> StepWork:
 
 def finish_step(work: StepWork, outcome: Outcome, claimer: Claimer, *, go_on: bool) -> StepWork | None:
     """Write how a step ended and, where ``go_on`` and the plan allow, claim the next one right here."""
+    (answer,) = _finish_together([Ending(work, outcome, go_on)], claimer)
+    if isinstance(answer, LeaseLost):
+        raise answer
+    return answer
+
+
+def finish_steps(ended: Sequence[Ending], claimer: Claimer) -> list[Answer]:
+    """``finish_step`` for steps of many runs: in one transaction, or where that fails in one for each."""
+    answers: dict[int, Answer] = {}
+    left = dict(enumerate(ended))
+    while left:
+        # Two steps of one run: the second is decided on what the first has left.
+        of_run = {ending.work.run.id: number for number, ending in reversed(left.items())}
+        together = {number: left.pop(number) for number in sorted(of_run.values())}
+        try:
+            found: Sequence[Answer] = _finish_together(list(together.values()), claimer)
+        except (OperationalError, InterfaceError):
+            raise  # the database is away: the caller tries all of it again
+        except Exception as error:
+            found = [error] if len(together) == 1 else [_alone(one, claimer) for one in together.values()]
+        answers.update(zip(together, found, strict=True))
+    return [answers[number] for number in range(len(ended))]
+
+
+def _alone(ending: Ending, claimer: Claimer) -> Answer:
+    (answer,) = finish_steps([ending], claimer)
+    return answer
+
+
+def _finish_together(ended: Sequence[Ending], claimer: Claimer) -> list[StepWork | LeaseLost | None]:
     with writing():
-        run = lock_run(work.run.id)
-        row = for_update(
-            Step.objects.filter(
-                id=work.id, status=StepStatus.RUNNING, epoch=work.epoch, worker=claimer.worker
-            )
-        ).first()
-        if row is None:
-            raise LeaseLost
-        change = Change(run=run, by=_worker_actor(claimer), at=now(), claimer=claimer if go_on else None)
-        change.steps[row.key] = {
-            "result": {
-                **outcome.result,
-                **({} if outcome.exit_code is None else {"exit_code": outcome.exit_code}),
-            },
-            "lease_until": None,
-        }
-        apply_locked(change, StepEnded(Key.parse(row.key), outcome.status))
-        if outcome.error:
-            change.steps.setdefault(row.key, {})["error"] = outcome.error[:64]
-        finish(change)
-        return _claimed_next(change)
+        runs = lock_runs(ending.work.run.id for ending in ended)
+        # The next stage's rows, too: with luck its step is the one to go on with.
+        rows = branch_rows_of(runs.values(), ahead=1)
+        changes = [_ended(runs[e.work.run.id], rows[e.work.run.id], e, claimer) for e in ended]
+        finish_all([change for change in changes if change is not None])
+    return [_next_work(ending, change) for ending, change in zip(ended, changes, strict=True)]
 
 
-def _claimed_next(change: Change) -> StepWork | None:
-    """The first step that was claimed on the way; any other is handed to whoever is free."""
-    if not change.claimed:
+def _ended(run: Run, rows: dict[str, Step], ending: Ending, claimer: Claimer) -> Change | None:
+    """None where somebody else has the step by now."""
+    work, outcome = ending.work, ending.outcome
+    row = rows.get(work.key)
+    mine = (StepStatus.RUNNING, work.epoch, claimer.worker)
+    if row is None or (row.status, row.epoch, row.worker) != mine:
         return None
-    rows = {row.key: row for row in Step.objects.filter(run_id=change.run.id, key__in=change.claimed)}
-    first, *others = (rows[key] for key in change.claimed)
-    for row in others:
-        hand_back([row.id], [], change.claimer.worker if change.claimer else "")
-    return _step_work(change.run, first, False)
+    to_go_on = claimer if ending.go_on else None
+    change = Change(run=run, by=_worker_actor(claimer), at=now(), claimer=to_go_on, rows=rows)
+    exit_code = {} if outcome.exit_code is None else {"exit_code": outcome.exit_code}
+    change.steps[row.key] = {"result": {**outcome.result, **exit_code}, "lease_until": None}
+    apply_locked(change, StepEnded(Key.parse(row.key), outcome.status), state=state_of(run, rows))
+    if outcome.error:
+        change.steps.setdefault(row.key, {})["error"] = outcome.error[:64]
+    return change
+
+
+def _next_work(ending: Ending, change: Change | None) -> StepWork | LeaseLost | None:
+    if change is None:
+        return LeaseLost()
+    if change.claimed is None:
+        return None
+    return _step_work(change.run, change.claimed, ending.work.run, ending.work.secrets)
 
 
 def claim_slice(slice_id: int, claimer: Claimer) -> SliceWork | None:

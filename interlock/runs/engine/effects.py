@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, OuterRef
 
+from interlock.journal.statements import RISE
 from interlock.lifecycle.run.events import (
     CancelIdle,
     Effect,
@@ -54,23 +55,23 @@ def carry_out(change: Change, effect: Effect) -> bool:
 
 def _ready_step(change: Change, key: Key) -> None:
     columns = change.steps.setdefault(str(key), {})
-    columns.update(try_number=F("try_number") + 1, sent_at=change.at, sends=1, ended_at=None, result={})
-    claimer = change.claimer
-    if claimer is None:
-        # The id is needed for the wake-up only; the row is written with the rest.
-        step_id = Step.objects.filter(run_id=change.run.id, key=str(key)).values_list("id", flat=True).get()
+    columns.update(try_number=RISE, sent_at=change.at, sends=1, ended_at=None, result={})
+    claimer, row = change.claimer, change.row(key)
+    if claimer is None or change.claimed is not None:
         columns.update(machine="")
-        change.refs.append(wake.Ref("step", step_id))
+        change.note("step.ready", old=row.status, new=StepStatus.READY, key=str(key))
+        change.refs.append(wake.Ref("step", row.id))
         return
+    change.claimed = row
+    row.try_number, row.epoch = row.try_number + 1, row.epoch + 1
     columns.update(
         status=StepStatus.RUNNING,
-        epoch=F("epoch") + 1,
+        epoch=RISE,
         worker=claimer.worker,
         machine=claimer.machine,
         lease_until=change.at + timedelta(seconds=claimer.lease_seconds),
     )
-    change.note("step.running", old=StepStatus.READY, new=StepStatus.RUNNING, key=str(key))
-    change.claimed.append(str(key))
+    change.note("step.running", old=row.status, new=StepStatus.RUNNING, key=str(key))
 
 
 def _ready_batch(change: Change, effect: ReadyBatch) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 from threading import Lock
 from typing import TypeVar
 
 from django.db.models import Count, Q, QuerySet
 
+from interlock.journal.statements import select
 from interlock.journal.transactions import locks_rows
 from interlock.lifecycle.refused import missing
 from interlock.lifecycle.run.lane import Lane as LaneValue
@@ -42,21 +44,57 @@ def for_update(rows: QuerySet[M]) -> QuerySet[M]:
     return rows.select_for_update() if locks_rows() else rows
 
 
+# Not its plan, its parameters and the like: they are read where they are wanted, which is rarely.
+_RUN_COLUMNS = (
+    "id", "project_id", "origin", "origin_id", "title", "status", "outcome", "hold", "plan_hash", "round",
+    "version", "stage", "locked", "lock_token", "stop_requested", "halted", "started_at", "ended_at",
+)  # fmt: skip
+_BRANCH_COLUMNS = (
+    "id", "run_id", "key", "stage", "kind", "status", "phase", "batch", "retries_used", "try_number",
+    "machine", "worker", "epoch", "started_at",
+)  # fmt: skip
+
+
 def lock_run(run_id: int) -> Run:
     """The run's row, locked until the transaction ends: the first lock of every change."""
-    run = for_update(Run.objects.filter(id=run_id)).first()
-    if run is None:
+    return lock_runs([run_id])[run_id]
+
+
+def lock_runs(run_ids: Iterable[int]) -> dict[int, Run]:
+    """Several, always in the order of their ids: two who want some of the same do not block each other."""
+    wanted = set(run_ids)
+    found = {run.id: run for run in select(Run, _RUN_COLUMNS, {"id": tuple(wanted)}, lock=True)}
+    for run_id in wanted - found.keys():
         raise missing("run_not_known", run_id=run_id)
-    return run
+    return found
 
 
-def state_of(run: Run, *, to_change: bool = True) -> RunState:
-    """The run as the rules see it; locks the rows of its current stage, unless it is only looked at."""
+def branch_rows(run_id: int, stage: int, *, lock: bool = True) -> dict[str, Step]:
+    """The rows of a stage's branches, by key."""
+    rows = select(Step, _BRANCH_COLUMNS, {"run_id": run_id, "stage": stage, "position": -1}, lock=lock)
+    return {row.key: row for row in rows}
+
+
+def branch_rows_of(runs: Iterable[Run], *, ahead: int) -> dict[int, dict[str, Step]]:
+    """By run: the rows of its current stage's branches, and those of the next ``ahead`` stages; locked."""
+    found: dict[int, dict[str, Step]] = {run.id: {} for run in runs}
+    stages = tuple((run.id, run.stage + n) for run in runs for n in range(ahead + 1))
+    for row in select(Step, _BRANCH_COLUMNS, {("run_id", "stage"): stages, "position": -1}, lock=True):
+        found[row.run_id][row.key] = row
+    return found
+
+
+def state_of(run: Run, rows: Mapping[str, Step] | None = None, *, to_change: bool = True) -> RunState:
+    """The run as the rules see it; locks the rows of its current stage, unless it is only looked at.
+
+    ``rows``: those of its current stage, and maybe others, where they have been read and locked already.
+    """
     branches: tuple[BranchState, ...] = ()
     if run.stage >= 0 and not run.hold:
-        rows = Step.objects.filter(run_id=run.id, stage=run.stage, position=-1).order_by("key")
-        rows = for_update(rows) if to_change else rows
-        branches = tuple(sorted((_branch(row) for row in rows), key=lambda b: b.key))
+        if rows is None:
+            rows = branch_rows(run.id, run.stage, lock=to_change)
+        current = (_branch(row) for row in rows.values() if row.stage == run.stage)
+        branches = tuple(sorted(current, key=lambda b: b.key))
     return RunState(
         stage=run.stage,
         outcome=RunStatus(run.outcome) if run.outcome else None,

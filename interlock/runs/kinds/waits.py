@@ -65,17 +65,3 @@ class Wait:
 
     async def carry_out(self, work: Work) -> Outcome:
         raise TypeError("a wait is never claimed")
-
-
-class Noop:
-    """Nothing at all, for tests and benches of the engine."""
-
-    name = "noop"
-
-    def check(self, params: Mapping[str, Any], *, on_hosts: bool) -> None:
-        return None
-
-    async def carry_out(self, work: Work) -> Outcome:
-        from interlock.runs.kinds.base import SUCCEEDED
-
-        return SUCCEEDED

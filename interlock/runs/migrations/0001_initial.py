@@ -90,7 +90,7 @@ class Migration(migrations.Migration):
                 ('started_at', models.DateTimeField(null=True)),
                 ('ended_at', models.DateTimeField(null=True)),
                 ('parent', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='inner', to='runs.step')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='runs.run')),
+                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='runs.run')),
             ],
         ),
         migrations.CreateModel(
@@ -214,6 +214,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='step',
             index=models.Index(condition=models.Q(('wake_at__isnull', False)), fields=['wake_at'], name='step_wake'),
+        ),
+        migrations.AddIndex(
+            model_name='step',
+            index=models.Index(fields=['run', 'stage'], name='step_stage'),
         ),
         migrations.AddConstraint(
             model_name='step',

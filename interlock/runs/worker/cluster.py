@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from interlock.runs.reconciler import Reconciler
-from interlock.runs.worker.process import Worker
+from interlock.runs.worker.process import Worker, spare_the_collector
 
 _worker: Worker | None = None
 _reconciler: Reconciler | None = None
@@ -19,6 +19,7 @@ def worker() -> Worker:
 
 def begin() -> None:
     global _worker, _reconciler
+    spare_the_collector()
     _worker = Worker()
     _worker.start()
     _reconciler = Reconciler()

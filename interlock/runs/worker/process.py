@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import threading
 import uuid
+from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future
 
@@ -17,12 +19,13 @@ from interlock.remote import Link, Links
 from interlock.runs import machine, wake
 from interlock.runs.engine import claims
 from interlock.runs.engine.apply import Claimer
-from interlock.runs.engine.claims import LeaseLost
+from interlock.runs.engine.claims import Ending, LeaseLost, StepWork
 from interlock.runs.logs import LogMoved
 from interlock.runs.worker.database import DatabaseThread
 from interlock.runs.worker.keeper import Keeper
 from interlock.runs.worker.slices import SliceTask
 from interlock.runs.worker.solo import StepTask
+from interlock.runs.worker.together import Together
 from interlock.vault.services import reveal
 
 log = structlog.get_logger(__name__)
@@ -43,6 +46,8 @@ class Worker:
         self._slices: dict[int, SliceTask] = {}
         self._tasks: dict[wake.Ref, asyncio.Task[None]] = {}
         self._claiming: set[wake.Ref] = set()
+        # Only hints, as every wake-up is: others may have taken it by then, and the oldest may fall out.
+        self._no_room_for: deque[wake.Ref] = deque(maxlen=1000)
         self._secrets: dict[tuple[int, int], str] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="interlock-loop", daemon=True)
@@ -58,6 +63,9 @@ class Worker:
         asyncio.set_event_loop(self._loop)
         self.database = DatabaseThread("interlock-engine")
         self.log_database = DatabaseThread("interlock-logs")
+        self.endings: Together[Ending, StepWork | None] = Together(
+            self.database, lambda ended: claims.finish_steps(ended, self.claimer)
+        )
         self.links = Links()
         self._loop.call_soon(self._ready.set)
         self._loop.run_forever()
@@ -70,13 +78,16 @@ class Worker:
 
     def offer_quietly(self, ref: wake.Ref) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: the process is on its way out
-            self.offer(ref)
+            self.offer(ref).add_done_callback(_say_why)
 
     def has_room(self) -> bool:
         return not self.draining and len(self._slices) < SLICES and len(self._steps) < STEPS
 
     async def _take(self, ref: wake.Ref) -> bool:
-        if ref in self._claiming or not self.has_room():
+        if ref in self._claiming:
+            return False
+        if not self.has_room():
+            self._no_room_for.append(ref)
             return False
         self._claiming.add(ref)
         try:
@@ -117,6 +128,8 @@ class Worker:
             else:
                 self.drop_step(task)
             self.keeper.room_again()
+            if self._no_room_for and self.has_room():
+                self.offer_quietly(self._no_room_for.popleft())
 
     def hold_step(self, task: StepTask) -> None:
         self._steps[task.work.id] = task
@@ -192,3 +205,17 @@ class Worker:
         worker = self.claimer.worker
         await self.database.run(lambda: claims.hand_back(steps, slices, worker))
         await self.links.close()
+
+
+def spare_the_collector() -> None:
+    """What a server has loaded by now stays: looking through it again and again took a tenth of its time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
+
+
+def _say_why(claiming: Future[bool]) -> None:
+    """Nobody waits for this answer; the row stays ready and is offered again."""
+    error = None if claiming.cancelled() else claiming.exception()
+    if error is not None:
+        log.error("claim_failed", exc_info=error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,12 @@ import structlog
 from interlock.lifecycle.run.lane import Begun, Ended, Launch
 from interlock.lifecycle.run.states import LaneStatus, StepStatus
 from interlock.runs.engine.claims import LaneWork, LeaseLost, SliceWork
-from interlock.runs.engine.lanes import Grant, Reply, Report, flush
+from interlock.runs.engine.lanes import Grant, Report, flush
 from interlock.runs.kinds import base as kinds
 from interlock.runs.kinds.base import Outcome
 from interlock.runs.logs import LogMoved
 from interlock.runs.worker.logbook import Logbook
+from interlock.runs.worker.together import Together
 from interlock.runs.worker.work import Try, carry_out
 
 if TYPE_CHECKING:
@@ -25,20 +27,16 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass
-class _Waiting:
-    report: Report
-    answer: asyncio.Future[Grant | None]
-
-
-@dataclass
 class SliceTask:
     """One claimed slice at work in this process."""
 
     worker: Worker
     work: SliceWork
     stop: asyncio.Event = field(default_factory=asyncio.Event)
-    _waiting: list[_Waiting] = field(default_factory=list)
-    _flusher: asyncio.Task[None] | None = None
+    _asked: bool = False
+
+    def __post_init__(self) -> None:
+        self._reports = Together(self.worker.database, self._write)
 
     async def carry_out(self) -> None:
         if self.work.stop:
@@ -46,7 +44,7 @@ class SliceTask:
         lanes = [asyncio.create_task(self._lane(lane)) for lane in self.work.lanes]
         try:
             await asyncio.gather(*lanes)
-            if self._flusher is None:
+            if not self._asked:
                 # Nothing was left to do here (its hosts were excluded): say so, or the slice stays open.
                 await self.worker.database.run(lambda: self._write([]))
         finally:
@@ -95,34 +93,13 @@ class SliceTask:
         return await finished(kind, work, logbook)
 
     async def _report(self, report: Report) -> Grant | None:
-        """Reports that come while a flush is under way go together in the next one."""
-        waiting = _Waiting(report, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
-        if self._flusher is None or self._flusher.done():
-            self._flusher = asyncio.create_task(self._flush())
-        return await waiting.answer
+        self._asked = True
+        return await self._reports.ask(report)
 
-    async def _flush(self) -> None:
-        # Lanes that are as far in this turn of the loop join the first flush.
-        await asyncio.sleep(0)
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
-            reports = [waiting.report for waiting in batch]
-            try:
-                reply = await self.worker.database.run(lambda r=reports: self._write(r))  # type: ignore[misc]
-            except BaseException as error:
-                for waiting in [*batch, *self._waiting]:
-                    if not waiting.answer.done():
-                        waiting.answer.set_exception(error)
-                self._waiting = []
-                return
-            for waiting in batch:
-                if not waiting.answer.done():
-                    waiting.answer.set_result(reply.grants.get(waiting.report.lane_id))
-
-    def _write(self, reports: list[Report]) -> Reply:
+    def _write(self, reports: Sequence[Report]) -> list[Grant | None]:
         work = self.work
-        return flush(work.id, work.run.id, work.epoch, self.worker.claimer.worker, reports)
+        reply = flush(work.id, work.run.id, work.epoch, self.worker.claimer.worker, reports)
+        return [reply.grants.get(report.lane_id) for report in reports]
 
 
 async def finished(kind: kinds.Kind, work: Try, logbook: Logbook) -> Outcome:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from interlock.lifecycle.run.states import StepStatus
 from interlock.remote import HostSpec, Link
-from interlock.runs.engine.claims import StepWork, finish_step
+from interlock.runs.engine.claims import Ending, StepWork
 from interlock.runs.kinds import base as kinds
 from interlock.runs.kinds.base import Outcome
 from interlock.runs.worker.logbook import Logbook
@@ -19,9 +19,9 @@ from interlock.runs.worker.work import Try
 if TYPE_CHECKING:
     from interlock.runs.worker.process import Worker
 
-# A long run of quick steps must not keep others from this worker: after so much it hands over.
+# Where others wait for room here, a run hands over after so much.
 STEPS_IN_A_ROW = 20
-SECONDS_IN_A_ROW = 1.0
+SECONDS_IN_A_ROW = 10.0
 
 
 @dataclass
@@ -42,14 +42,11 @@ class StepTask:
                 self.stop.set()
             outcome = await self._try(work)
             done += 1
-            go_on = done < STEPS_IN_A_ROW and time.monotonic() - began < SECONDS_IN_A_ROW
+            fresh = done < STEPS_IN_A_ROW and time.monotonic() - began < SECONDS_IN_A_ROW
+            go_on = fresh or self.worker.has_room()
             self.worker.drop_step(self)
-            work = await self._finish(work, outcome, go_on)
-
-    async def _finish(self, work: StepWork, outcome: Outcome, go_on: bool) -> StepWork | None:
-        claimer = self.worker.claimer
-        go_on = go_on and not self.worker.draining
-        return await self.worker.database.run(lambda: finish_step(work, outcome, claimer, go_on=go_on))
+            go_on = go_on and not self.worker.draining
+            work = await self.worker.endings.ask(Ending(work, outcome, go_on))
 
     async def _try(self, work: StepWork) -> Outcome:
         kind = kinds.find(work.step.kind)
