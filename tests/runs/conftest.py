@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from interlock.fleet.services import create_environment, create_host, set_grants
 from interlock.lifecycle.run.plan import HostPlan
 from interlock.runs.engine.apply import Claimer
 from interlock.runs.kinds import base
-from interlock.runs.kinds.waits import Noop
 from tests.cast import Cast, make_cast
 
 ONE = Claimer(worker="worker-one", machine="here", lease_seconds=15)
@@ -18,6 +20,18 @@ TWO = Claimer(worker="worker-two", machine="here", lease_seconds=15)
 @pytest.fixture(autouse=True)
 def noop() -> None:
     base.register(Noop())
+
+
+class Noop:
+    """Does nothing, where a test is about the steps around it."""
+
+    name = "noop"
+
+    def check(self, params: Mapping[str, Any], *, on_hosts: bool) -> None:
+        return None
+
+    async def carry_out(self, work: base.Work) -> base.Outcome:
+        return base.SUCCEEDED
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Measurements: one command each, printing ratios against a peer or a floor measured in the same run."""
