@@ -76,6 +76,41 @@ def alone(runs: int, steps: int) -> dict[str, Any]:
     return {"pauses": pauses, "odd": completed_oddly(ids, steps)}
 
 
+def begin(runs: int, steps: int) -> None:
+    """Start runs and carry them out until killed."""
+    ids = made(runs, steps)
+    with serving():
+        for run_id in ids:
+            apply(run_id, Started())
+        wait_for(ids)
+
+
+def held() -> list[int]:
+    """Steps that a worker has claimed just now."""
+    return list(Step.objects.filter(status="running", position=-1).values_list("id", flat=True))
+
+
+def succeeded() -> int:
+    return Step.objects.filter(status="succeeded").count()
+
+
+def carry_on(steps: int) -> dict[str, Any]:
+    """Carry out what a killed process has left, to the end."""
+    began = time.time()
+    ids = list(Run.objects.values_list("id", flat=True))
+    for run_id in Run.objects.filter(status="pending").values_list("id", flat=True):
+        apply(run_id, Started())
+    with serving():
+        wait_for(ids)
+    return {"began": began, "odd": completed_oddly(ids, steps)}
+
+
+def ended(*step_ids: int) -> list[float]:
+    """When steps ended, in seconds since the epoch."""
+    times = Step.objects.filter(id__in=step_ids).values_list("ended_at", flat=True)
+    return [at.timestamp() for at in times if at is not None]
+
+
 def settle() -> None:
     """What autovacuum does within a minute: until then PostgreSQL plans for tables that are nearly empty."""
     if connection.vendor == "postgresql":
@@ -118,7 +153,7 @@ def cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-JOBS = {job.__name__: job for job in (prepare, flood, settle, alone)}
+JOBS = {job.__name__: job for job in (prepare, flood, settle, alone, begin, held, succeeded, carry_on, ended)}
 
 if __name__ == "__main__":
     print(json.dumps(JOBS[sys.argv[1]](*map(int, sys.argv[2:]))))

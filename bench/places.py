@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,19 @@ class Place:
 
     folder: Path
     environment: dict[str, str]
+    workers: list[Worker] = field(default_factory=list)
 
     def drive(self, job: str, *arguments: object) -> Any:
         """Carry out a job of ``bench.jobs`` in a process of the installation; what it answers."""
-        words = [sys.executable, "-m", "bench.jobs", job, *map(str, arguments)]
-        done = subprocess.run(words, env=self.environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            self.words(job, *arguments), env=self.environment, capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise SystemExit(f"{job} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
         return json.loads(done.stdout.splitlines()[-1])
+
+    def words(self, job: str, *arguments: object) -> list[str]:
+        return [sys.executable, "-m", "bench.jobs", job, *map(str, arguments)]
 
 
 @contextlib.contextmanager
@@ -56,6 +61,7 @@ def cluster(workers: int) -> Iterator[Place]:
             worker = Worker(folder / f"worker-{number}", number, place.environment)
             servers.callback(worker.stop)
             worker.start()
+            place.workers.append(worker)
         yield place
 
 

@@ -81,7 +81,9 @@ class Worker:
             self.offer(ref).add_done_callback(_say_why)
 
     def has_room(self) -> bool:
-        return not self.draining and len(self._slices) < SLICES and len(self._steps) < STEPS
+        # What is on its way in counts, or a burst of wake-ups would be taken whole; so does what is ending.
+        carried = [ref.what for ref in (*self._claiming, *self._tasks)]
+        return not self.draining and carried.count("slice") < SLICES and carried.count("step") < STEPS
 
     async def _take(self, ref: wake.Ref) -> bool:
         if ref in self._claiming:
