@@ -30,19 +30,21 @@ DEFAULT_PORT = 8700
 HOSTS = 6
 # A server or a host that does not start is a RuntimeError.
 FAILURES = (Unexpected, RuntimeError, httpx.HTTPError, KeyError)
-ADDRESSES = [f"{ADDRESS_BASE}.{number}" for number in range(1, HOSTS + 1)]
+# An address that no machine has as its own: the hosts are told apart by ports, as on macOS.
+NOWHERE = "192.0.2"
 
 
 class Demo:
     """The hosts and the platform, on one data folder."""
 
-    def __init__(self, data: Path, port: int, cluster: bool) -> None:
+    def __init__(self, data: Path, port: int, cluster: bool, base: str = ADDRESS_BASE) -> None:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.data = data
         known = read_kept(self.kept)
         # Of its own, so that two demos may run side by side.
-        ssh_port = known.hosts_port if known else free_port(*ADDRESSES)
-        self.hosts = DemoHosts(data / "hosts", port=ssh_port)
+        own = [f"{base}.{number}" for number in range(1, HOSTS + 1)] if has_address(f"{base}.1") else []
+        ssh_port = known.hosts_port if known else free_port(*own)
+        self.hosts = DemoHosts(data / "hosts", HOSTS, base, ssh_port)
         self.platform = Platform(data, port, cluster)
 
     @property
@@ -59,7 +61,7 @@ class Demo:
             known.address = self.platform.address
             return World(self.hosts.hosts, self.platform, known)
         repository = make_repository(self.data / "hello")
-        hello_port = free_port(*(host.address for host in self.hosts.hosts))
+        hello_port = free_port(*{host.address for host in self.hosts.hosts})
         key = self.hosts.client_key.read_text()
         return make_world(self.platform, self.hosts.hosts, key, hello_port, repository)
 
@@ -83,15 +85,12 @@ def main() -> int:
     parser.add_argument("--cluster", action="store_true", help="on PostgreSQL and Valkey, with two workers")
     parser.add_argument("--fresh", action="store_true", help="forget the world of the last time")
     parser.add_argument("--port", type=int, help="where to answer")
+    parser.add_argument("--one-address", action="store_true", help="as where only 127.0.0.1 exists")
     asked = parser.parse_args()
     # A stop asked of us must still end the servers and the hosts, also where we were started in the
     # background of a shell, which ignores Control-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    if not has_address(ADDRESSES[0]):
-        sys.exit(
-            "the demo's hosts need loopback addresses of their own, such as 127.77.0.1: that takes Linux"
-        )
     try:
         return check(asked) if asked.check else show(asked)
     except KeyboardInterrupt:
@@ -101,7 +100,8 @@ def main() -> int:
 def check(asked: argparse.Namespace) -> int:
     began = time.monotonic()
     data = Path(tempfile.mkdtemp(prefix="interlock-demo-"))
-    demo = Demo(data, asked.port or free_port(), asked.cluster)
+    base = NOWHERE if asked.one_address else ADDRESS_BASE
+    demo = Demo(data, asked.port or free_port(), asked.cluster, base)
     held = False
     try:
         world = demo.start()
@@ -125,11 +125,12 @@ def check(asked: argparse.Namespace) -> int:
 def show(asked: argparse.Namespace) -> int:
     data = ROOT / ".demo" / ("cluster" if asked.cluster else "single")
     port = asked.port or (DEFAULT_PORT if _is_free(DEFAULT_PORT) else free_port())
-    demo = Demo(data, port, asked.cluster)
+    base = NOWHERE if asked.one_address else ADDRESS_BASE
+    demo = Demo(data, port, asked.cluster, base)
     if asked.fresh or not demo.kept.exists():
         # A world that was not finished is none.
         demo.remove()
-        demo = Demo(data, port, asked.cluster)
+        demo = Demo(data, port, asked.cluster, base)
     try:
         world = demo.start()
         if not demo.kept.exists():
@@ -158,7 +159,7 @@ def _ignore_signals() -> None:
 
 def _welcome(world: World, data: Path) -> None:
     people = "\n".join(f"    {name:6} {role}" for name, role in [(ADMIN, "platform admin"), *PEOPLE.items()])
-    first = world.hosts[0].address
+    urls = [f"http://{host.address}:{world.kept.hello_port + host.shift}/" for host in world.hosts]
     print(
         f"""
   Interlock answers on {world.platform.address}  (API: {world.platform.address}/api/v1/docs)
@@ -166,7 +167,7 @@ def _welcome(world: World, data: Path) -> None:
   Accounts, each with the password {PASSWORD}:
 {people}
 
-  Six hosts run hello v1.0: curl http://{first}:{world.kept.hello_port}/ and so on to 127.77.0.6.
+  Six hosts run hello v1.0: curl {urls[0]} and so on to {urls[-1]}
   An upgrade to v1.1 waits for bob's approval.
 
   Data: {data}   (./dev demo --fresh starts over)

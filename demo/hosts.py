@@ -40,11 +40,14 @@ LogLevel ERROR
 
 @dataclass(frozen=True)
 class DemoHost:
+    """``shift``: what the host adds to the ports of its services, where all hosts share one address."""
+
     name: str
     address: str
     port: int
     user: str
     folder: Path
+    shift: int = 0
 
     @property
     def root(self) -> Path:
@@ -76,6 +79,7 @@ class DemoHosts:
                 port=port if own else port + number,
                 user=getpass.getuser(),
                 folder=self.folder / f"demo-{number}",
+                shift=0 if own else number,
             )
             for number in range(1, count + 1)
         ]

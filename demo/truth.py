@@ -10,6 +10,8 @@ from pathlib import Path
 
 import httpx
 
+from demo.hosts import DemoHost
+
 ANSWER_SECONDS = 3
 
 
@@ -41,9 +43,9 @@ def ask(address: str, port: int) -> Answer | None:
     return Answer(said["version"], str(said["release"]), said["host"], said["pid"])
 
 
-def ask_all(addresses: list[str], port: int) -> list[Answer | None]:
-    with ThreadPoolExecutor(len(addresses)) as askers:
-        return list(askers.map(lambda address: ask(address, port), addresses))
+def ask_all(hosts: list[DemoHost], port: int) -> list[Answer | None]:
+    with ThreadPoolExecutor(len(hosts)) as askers:
+        return list(askers.map(lambda host: ask(host.address, port + host.shift), hosts))
 
 
 def acts(log: Path) -> list[Act]:

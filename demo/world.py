@@ -72,7 +72,7 @@ class World:
 
     def answers(self) -> dict[str, Answer | None]:
         """What every host really runs."""
-        said = ask_all([host.address for host in self.hosts], self.kept.hello_port)
+        said = ask_all(self.hosts, self.kept.hello_port)
         return dict(zip(self.names, said, strict=True))
 
     def instances(self) -> dict[str, Json]:
@@ -101,7 +101,7 @@ def make_world(
     dee = Api(address, tokens["dee"])
     service = dee.post("/services", _hello(project, hello_port, repository))["id"]
     tokens[ADMIN] = admin.token
-    ports = hosts[0].port, hello_port
+    ports = hosts[0].port - hosts[0].shift, hello_port
     return World(hosts, platform, Kept(address, *ports, tokens, project, environment, service, ids))
 
 

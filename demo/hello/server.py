@@ -9,7 +9,7 @@ from pathlib import Path
 
 ABOUT = json.loads(Path(__file__).with_name("about.json").read_text())
 ADDRESS = os.environ.get("HELLO_ADDRESS", "127.0.0.1")
-PORT = int(os.environ.get("INTERLOCK_PORT") or "8080")
+PORT = int(os.environ.get("HELLO_PORT") or "8080")
 PROBE_SECONDS = 3
 
 

@@ -27,6 +27,7 @@ from interlock.runs import wake
 from interlock.runs.clock import now
 from interlock.runs.engine import claims
 from interlock.runs.engine.apply import apply, nudge
+from interlock.runs.engine.snapshot import lock_run
 from interlock.runs.models import Approval, Guard, Run, Slice, Step
 
 log = structlog.get_logger(__name__)
@@ -142,7 +143,16 @@ def resend() -> int:
 def fire_timers() -> None:
     due = Step.objects.filter(wake_at__lte=now(), status=StepStatus.WAITING).order_by("wake_at")
     for run_id, key in list(due.values_list("run_id", "key")[:200]):
-        _quietly(lambda r=run_id, k=key: apply(r, TimerDue(Key.parse(k))))  # type: ignore[misc]
+        _quietly(lambda r=run_id, k=key: fire_timer(r, k))  # type: ignore[misc]
+
+
+def fire_timer(run_id: int, key: str) -> None:
+    """Call the timer due, if it still is: another may have fired it, and the next one may run already."""
+    with writing():
+        lock_run(run_id)
+        rows = Step.objects.filter(run_id=run_id, key=key, status=StepStatus.WAITING, wake_at__lte=now())
+        if rows.exists():
+            apply(run_id, TimerDue(Key.parse(key)))
 
 
 def pass_deadlines() -> None:
@@ -158,8 +168,14 @@ def give_up_on_machines() -> None:
     before = now() - timedelta(seconds=MACHINE_GONE_SECONDS)
     gone = Step.objects.filter(status="ready", started_at__lt=before, sends__gte=5).exclude(machine="")
     for step_id, run_id, key in list(gone.values_list("id", "run_id", "key")[:50]):
+        _quietly(lambda s=step_id, r=run_id, k=key: give_up_on(s, r, k))  # type: ignore[misc]
+
+
+def give_up_on(step_id: int, run_id: int, key: str) -> None:
+    with writing():
+        lock_run(run_id)
         if claims.take_from_gone_machine(step_id):
-            _quietly(lambda r=run_id, k=key: apply(r, StepEnded(Key.parse(k), StepStatus.UNKNOWN)))  # type: ignore[misc]
+            apply(run_id, StepEnded(Key.parse(key), StepStatus.UNKNOWN))
 
 
 def standing_still() -> list[int]:
