@@ -31,16 +31,6 @@ GROUPS = Path("/sys/fs/cgroup/cpuacct")
 
 async def measure(hosts: DemoHosts, far: Callable[[], float], steps: int, rounds: int) -> None:
     host = hosts.hosts[0]
-    spec = HostSpec(
-        id=1,
-        name=host.name,
-        address=host.address,
-        port=host.port,
-        user=host.user,
-        auth=PrivateKeyAuth(hosts.client_key.read_text()),
-        host_keys=(host.host_key,),
-        state_dir=str(host.state_dir),
-    )
     links = Links()
     bare = await asyncssh.connect(
         host.address,
@@ -50,7 +40,7 @@ async def measure(hosts: DemoHosts, far: Callable[[], float], steps: int, rounds
         known_hosts=None,
         config=None,
     )
-    link = await links.get(spec)
+    link = await links.get(_spec(host, hosts.client_key.read_text()))
     figures: dict[str, list[tuple[float, float]]] = {"bare": [], "step": []}
 
     async def plain(number: int) -> None:
@@ -71,6 +61,19 @@ async def measure(hosts: DemoHosts, far: Callable[[], float], steps: int, rounds
     report(figures)
     bare.close()
     await links.close()
+
+
+def _spec(host: DemoHost, key: str) -> HostSpec:
+    return HostSpec(
+        id=1,
+        name=host.name,
+        address=host.address,
+        port=host.port,
+        user=host.user,
+        auth=PrivateKeyAuth(key),
+        host_keys=(host.host_key,),
+        state_dir=str(host.state_dir),
+    )
 
 
 async def series(one: Callable[[int], Awaitable[None]], first: int, count: int) -> list[float]:
