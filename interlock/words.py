@@ -235,6 +235,10 @@ SENTENCES: dict[str, Promise | str] = {
     "kind_only_on_hosts": _("A step of kind %(step_kind)s runs on hosts only."),
     "release_not_known": _("There is no release %(release_id)s."),
     "start_at_missing": _("Give start_at with start “at”, and only then."),
+    "start_at_past": _("%(value)s is over. Give a time that is still to come."),
+    "confirm_beyond_batches": _(
+        "There is nothing to confirm after batch %(batch)s: the release has %(batches)s batches."
+    ),
     "version_missing": _("Name the version to release."),
     "request_unfit": _("“%(field)s” does not fit: %(problem)s"),
     "plan_changed": _("The plan is another one by now. Look at it again (%(plan_hash)s) before you agree."),

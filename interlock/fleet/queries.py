@@ -28,6 +28,7 @@ class HostRow:
     labels: Mapping[str, str]
     group_names: tuple[str, ...]
     checked: bool = False
+    login: str = ""  # user@address:port: what decides where a release runs
 
 
 def host_spec(host_id: int) -> HostSpec:
@@ -126,6 +127,7 @@ def host_rows(hosts: QuerySet[Host]) -> list[HostRow]:
             labels=row.labels,
             group_names=tuple(group.name for group in row.groups.all()),
             checked=row.checked_at is not None,
+            login=f"{row.user}@{row.address}:{row.port}",
         )
         for row in ordered.order_by("environment__position", "environment__name", "name")
     ]

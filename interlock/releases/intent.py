@@ -106,6 +106,13 @@ def _choose(
         hosts = fleet.select_hosts(by=by, project_id=service.project_id, selector={"ids": ids})
         return [Choice(host, by_host.get(host.id)) for host in hosts]
     hosts = fleet.select_hosts(by=by, project_id=service.project_id, selector=_selector(request))
+    if request.action != "deploy" and _describes(request.hosts):
+        # Who names a group means what of it has the service; who names a host means that host.
+        return [
+            Choice(host, row)
+            for host in hosts
+            if (row := installed.get(host.id)) and (origin is None or row.version_id == origin.id)
+        ]
     if origin is not None:
         elsewhere = [
             h.name for h in hosts if h.id not in installed or installed[h.id].version_id != origin.id
@@ -113,6 +120,11 @@ def _choose(
         if elsewhere:
             raise missing("not_on_from_version", hosts=", ".join(elsewhere[:NAMED]), version=origin.name)
     return [Choice(host, by_host.get(host.id)) for host in hosts]
+
+
+def _describes(hosts: object) -> bool:
+    """Whether hosts were asked for by what they are, and none by its name or id."""
+    return isinstance(hosts, Selector) and hosts.ids is None and hosts.names is None
 
 
 def _selector(request: ReleaseRequest) -> dict[str, Any]:
@@ -210,6 +222,7 @@ def _host(
         "id": choice.host.id,
         "name": choice.host.name,
         "environment": choice.host.environment_name,
+        "at": choice.host.login,
         "root": choice.host.root,
         "from": _named(row.version_id, row.version_name) if row and row.version_id and not fresh else None,
         "to": _named(version.id, version.name) if version else None,

@@ -56,7 +56,8 @@ class ReleaseParticipant(Participant):
         return Locks(token)
 
     def lanes_changed(self, run: Run, changes: list[LaneChange]) -> None:
-        release = Release.objects.get(run_id=run.id)
+        # Not its intent: this is asked at every flush, and the intent is as long as the list of hosts.
+        release = Release.objects.defer("intent", "request", "obstacles", "changes").get(run_id=run.id)
         by_host = {change.host_id: change for change in changes}
         rows = catalog.instances(
             by=SYSTEM_CALLER, service_id=release.service_id, host_ids=list(by_host), absent=True, limit=None

@@ -73,6 +73,7 @@ def _forward(intent: Mapping[str, Any]) -> tuple[StepPlan, ...]:
             package=version["package"], digest=version["digest"],
         )
     ]  # fmt: skip
+    # The hooks may be in the package, which only the host can tell.
     steps.append(_script(intent, "before_switch"))
     steps.append(_script(intent, "stop"))
     steps.append(_step(intent, "switch", "switch", to="to", digest=version["digest"]))
@@ -81,16 +82,11 @@ def _forward(intent: Mapping[str, Any]) -> tuple[StepPlan, ...]:
     steps.append(_script(intent, "health"))
     keep = intent["settings"]["keep_versions"]
     steps.append(_step(intent, "prune", "prune", mutates=False, keep=keep))
-    return tuple(step for step in steps if _has_something_to_do(step))
+    return tuple(steps)
 
 
 def _delete(intent: Mapping[str, Any]) -> tuple[tuple[StepPlan, ...], tuple[StepPlan, ...]]:
     return (_script(intent, "stop"), _step(intent, "remove", "remove", only="all")), ()
-
-
-def _has_something_to_do(step: StepPlan) -> bool:
-    # A hook that nobody wrote is left out; start, stop and health may be in the package.
-    return step.params.get("what") not in ("before_switch", "after_switch") or bool(step.params["text"])
 
 
 def _step(

@@ -23,6 +23,7 @@ from interlock.releases.plan import plan_of, title_of
 from interlock.releases.request import CHANGEABLE, ReleaseRequest, read_request
 from interlock.remote import HostSpec, Links, RemoteError
 from interlock.runs import services as runs
+from interlock.runs.clock import now
 from interlock.runs.queries import bodies_of
 
 log = structlog.get_logger(__name__)
@@ -49,8 +50,10 @@ def request_release(
     With ``plan_hash`` what was looked at is what is asked for: refused when it is another plan by now.
     """
     read = _read(request)
+    _check_time(read)
     with writing():
         intended = intend(by=by, request=read)
+        _check_confirm(read, intended)
         service = intended.service
         require(by, "release", service.project_id)
         if plan_hash is not None and plan_hash != intended.plan_hash:
@@ -74,6 +77,19 @@ def request_release(
         )  # fmt: skip
         runs.start(run_id=run.id, by=by)
     return Release.objects.get(id=release.id)
+
+
+def _check_time(request: ReleaseRequest) -> None:
+    if request.start_at is not None and request.start_at <= now():
+        raise invalid("start_at_past", value=request.start_at.isoformat(timespec="seconds"))
+
+
+def _check_confirm(request: ReleaseRequest, intended: Intended) -> None:
+    """After the last batch there is nothing to say yes to."""
+    last = len(intended.intent["batches"]) - 1
+    beyond = [batch for batch in request.confirm if batch >= last]
+    if beyond:
+        raise invalid("confirm_beyond_batches", batch=max(beyond) + 1, batches=last + 1)
 
 
 def _create(by: Caller, read: ReleaseRequest, intended: Intended) -> Release:
@@ -110,7 +126,12 @@ def change_release(*, by: Caller, release_id: int, changes: Mapping[str, Any]) -
             raise missing("release_not_known", release_id=release_id)
         require(by, "release", release.project_id)
         request = read_request({**release.request, **changes})
+        if "start_at" in changes:
+            _check_time(request)
         intended = intend(by=by, request=request, run_id=release.run_id)
+        _check_confirm(request, intended)
+        # Not the whole row: what the run's transactions write of it meanwhile must stay.
+        written = {"request", "obstacles", "note"}
         if intended.plan_hash != release.plan_hash:
             runs.replace_plan(
                 run_id=release.run_id,
@@ -120,11 +141,12 @@ def change_release(*, by: Caller, release_id: int, changes: Mapping[str, Any]) -
                 reason=request.note,
             )
             release.round += 1
+            written |= {"round", "changes", "intent", "plan_hash"}
             release.changes = differences(release.intent, intended.intent)
             release.intent, release.plan_hash = intended.intent, intended.plan_hash
         release.request = request.model_dump(mode="json", exclude_unset=True)
         release.obstacles, release.note = intended.obstacles, request.note
-        release.save()
+        release.save(update_fields=written)
         append(
             NewEntry(
                 by, "release", release.id, "release.changed", project_id=release.project_id,

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connection
+from django.db import connection, connections
 
 from interlock.api.live import LIVE
-from interlock.asgi import application
+from interlock.asgi import THREADS, _threads, application
 from interlock.lifecycle.run.events import StopAsked
 from interlock.runs import logs
 from interlock.runs.engine.apply import apply
@@ -22,6 +23,20 @@ from tests.api.conftest import Shop
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(databases="__all__", transaction=True)]
 SECONDS = 20  # until a test gives up; what it waits for takes a few ticks of 0.2 s
+
+
+@pytest.fixture(autouse=True, scope="module")
+def connections_of_the_threads() -> Iterator[None]:
+    """The server's threads keep theirs; a test database that somebody is connected to cannot be dropped."""
+    yield
+    together = threading.Barrier(THREADS)
+
+    def close() -> None:
+        together.wait(SECONDS)  # so that every thread gets one
+        connections.close_all()
+
+    for closing in [_threads.submit(close) for _ in range(THREADS)]:
+        closing.result()
 
 
 @dataclass(frozen=True)

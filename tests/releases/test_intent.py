@@ -209,7 +209,7 @@ def test_approval_and_waiting_come_before_the_locks(
         assert until.params == {"until": "2030-01-01T00:00:00+00:00"}
 
 
-FORWARD = ["transfer", "stop", "switch", "start", "health", "prune"]
+FORWARD = ["transfer", "before_switch", "stop", "switch", "start", "after_switch", "health", "prune"]
 BACK = ["stop", "switch back", "start", "health"]
 
 
@@ -238,21 +238,23 @@ def test_the_steps_of_each_action(
     assert without.stages[-1].branches[0].put_back == ()
 
 
-def test_hooks_that_somebody_wrote_are_steps_around_the_switch(shop: Shop) -> None:
-    set_service(shop, before_switch="drain", after_switch="fill")
-    rollout = plan_of(shop.preview().intent).stages[-1].branches[0]
-    assert isinstance(rollout, Rollout)
-    names = [step.name for step in rollout.steps]
-    assert names == [
-        "transfer",
-        "before_switch",
-        "stop",
-        "switch",
-        "start",
-        "after_switch",
-        "health",
-        "prune",
-    ]
+def test_where_a_host_is_belongs_to_what_was_approved(shop: Shop) -> None:
+    before = shop.preview().plan_hash
+    for changed in ({"address": "other.example.com"}, {"port": 2022}, {"user": "deploy"}):
+        Host.objects.filter(name="qa-1").update(**changed)
+        after = shop.preview().plan_hash
+        assert after != before, changed
+        before = after
+
+
+def test_whoever_names_a_group_means_what_of_it_has_the_service(shop: Shop) -> None:
+    """qa-3 is in the environment and has no instance."""
+    assert "qa-3" in shop.hosts
+    found = shop.preview(hosts={"environment": "qa"}).intent["hosts"]
+    assert [host["name"] for host in found] == ["qa-1", "qa-2"]
+    with pytest.raises(Refused) as refused:
+        shop.preview(hosts={"environment": "qa", "names": ["qa-1", "qa-3"]})
+    assert refused.value.code == "not_deployed"
 
 
 def many(shop: Shop, count: int) -> None:

@@ -239,6 +239,45 @@ def test_the_script_of_the_settings_goes_before_that_of_the_package(play: Play) 
     play(story)
 
 
+def test_the_first_line_of_a_script_says_what_reads_it(play: Play) -> None:
+    async def story(machine: Machine) -> None:
+        await bring(machine, "v1")
+        await switch(machine, "v1")
+        python = "#!/usr/bin/env python3\nprint(6 * 7)\n"
+        assert await script(machine, "start", python) == (StepStatus.SUCCEEDED, "42\n")
+        status, log = await script(machine, "start", "#!/no/such/interpreter\n")
+        assert status is StepStatus.FAILED
+        assert log
+
+    play(story)
+
+
+def test_hooks_may_come_with_the_package(play: Play) -> None:
+    async def story(machine: Machine) -> None:
+        await bring(
+            machine,
+            "v1",
+            {"interlock/before_switch": "echo drained", "interlock/after_switch": "echo filled"},
+        )
+        assert await script(machine, "before_switch") == (StepStatus.SUCCEEDED, "drained\n")
+        await switch(machine, "v1")
+        assert await script(machine, "after_switch") == (StepStatus.SUCCEEDED, "filled\n")
+
+    play(story)
+
+
+def test_a_script_sees_nothing_of_ours_but_what_is_meant_for_it(play: Play) -> None:
+    async def story(machine: Machine) -> None:
+        await bring(machine, "v1")
+        await switch(machine, "v1")
+        _, log = await script(machine, "start", "env")
+        names = {line.partition("=")[0] for line in log.splitlines()}
+        assert "INTERLOCK_VERSION" in names
+        assert names.isdisjoint({"WHAT", "UNIT", "SECONDS_ALLOWED", "INTERVAL"})
+
+    play(story)
+
+
 def test_scripts_run_where_their_version_is(play: Play) -> None:
     async def story(machine: Machine) -> None:
         for version in ("v1", "v2"):

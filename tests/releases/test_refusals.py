@@ -247,3 +247,29 @@ def test_another_plan_than_the_one_that_was_looked_at(shop: Shop) -> None:
     assert caught.value.code == "plan_changed"
     assert caught.value.facts["plan_hash"] == shop.preview().plan_hash != seen
     assert not Release.objects.exists()
+
+
+def test_a_time_that_is_over_is_refused(shop: Shop) -> None:
+    assert refusal(shop, start="at", start_at="2001-01-01T00:00:00Z").code == "start_at_past"
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+def test_after_the_last_batch_there_is_nothing_to_confirm(shop: Shop, batch: int) -> None:
+    refused = refusal(shop, batches=["1", "100%"], confirm=[0, batch])
+    assert (refused.code, refused.facts["batches"]) == ("confirm_beyond_batches", 2)
+
+
+def test_a_changed_note_leaves_what_the_run_has_written(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run takes its locks between our reading of the row and our writing of it."""
+    release = shop.ask(start="manual")
+    taken = {"1": "running"}
+    really = services.intend
+
+    def meanwhile(**given: Any) -> Any:
+        Release.objects.filter(id=release.id).update(former=taken)
+        return really(**given)
+
+    monkeypatch.setattr(services, "intend", meanwhile)
+    services.change_release(by=shop.cast.ann, release_id=release.id, changes={"note": "later"})
+    release.refresh_from_db()
+    assert (release.note, release.former) == ("later", taken)

@@ -1,27 +1,35 @@
 set -eu
+# What is ours is no concern of the service's scripts, nor of what they start.
+what=$WHAT unit=$UNIT allowed=$SECONDS_ALLOWED interval=$INTERVAL
+unset WHAT UNIT SECONDS_ALLOWED INTERVAL
+
 run_script() {
-  if [ -n "$UNIT" ]; then
-    case $WHAT in
-      health) systemctl is-active --quiet "$UNIT" ;;
-      *) systemctl "$WHAT" "$UNIT" ;;
+  if [ -n "$unit" ]; then
+    case $what in
+      health) systemctl is-active --quiet "$unit" ;;
+      *) systemctl "$what" "$unit" ;;
     esac
   elif [ -f "${INTERLOCK_FILES:-}/script" ]; then
-    sh "$INTERLOCK_FILES/script"
-  elif [ -x "interlock/$WHAT" ]; then
-    "./interlock/$WHAT"
-  elif [ -f "interlock/$WHAT" ]; then
-    sh "interlock/$WHAT"
+    # Its first line may name what reads it.
+    case $(head -c 2 "$INTERLOCK_FILES/script") in
+      '#!') chmod u+x "$INTERLOCK_FILES/script" && "$INTERLOCK_FILES/script" ;;
+      *) sh "$INTERLOCK_FILES/script" ;;
+    esac
+  elif [ -x "interlock/$what" ]; then
+    "./interlock/$what"
+  elif [ -f "interlock/$what" ]; then
+    sh "interlock/$what"
   else
-    echo "the service has no $WHAT script"
+    echo "the service has no $what script"
   fi
 }
 
-case $WHAT in
+case $what in
   before_switch)
     cd "$INTERLOCK_ROOT/versions/$INTERLOCK_VERSION" ;;
   *)
     if [ ! -d "$INTERLOCK_ROOT/current/" ]; then
-      [ "$WHAT" = stop ] || { echo "no version is in use here"; exit 1; }
+      [ "$what" = stop ] || { echo "no version is in use here"; exit 1; }
       echo "no version is in use here: nothing to stop"
       exit 0
     fi
@@ -33,18 +41,18 @@ case $WHAT in
     ;;
 esac
 
-if [ "$WHAT" != health ]; then
+if [ "$what" != health ]; then
   run_script
   exit
 fi
-end=$(($(date +%s) + SECONDS_ALLOWED))
+end=$(($(date +%s) + allowed))
 number=1
 while :; do
   code=0
   (run_script) || code=$?
   [ "$code" -eq 0 ] && { echo "healthy at check $number"; exit 0; }
   echo "check $number: exit code $code"
-  [ "$(date +%s)" -lt "$end" ] || { echo "not healthy within $SECONDS_ALLOWED s"; exit 1; }
+  [ "$(date +%s)" -lt "$end" ] || { echo "not healthy within $allowed s"; exit 1; }
   number=$((number + 1))
-  sleep "$INTERVAL"
+  sleep "$interval"
 done
