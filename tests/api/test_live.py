@@ -123,6 +123,7 @@ def play(story: Callable[[], Awaitable[None]]) -> None:
         while LIVE.watching:  # the last stream's end is on its way
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.3)  # the reader hears of it at its next tick, and closes its connection
+        await sync_to_async(connections.close_all, thread_sensitive=True)()
 
     asyncio.run(bounded())
 
