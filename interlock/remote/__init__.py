@@ -3,7 +3,8 @@
 from interlock.remote.bodies import Answer, Body, BodyState, BodyStatus, Fence, Stopped
 from interlock.remote.connections import scan_host_keys
 from interlock.remote.hosts import HostFacts, HostSpec, PasswordAuth, PrivateKeyAuth
-from interlock.remote.links import Link, Links
+from interlock.remote.link import Link
+from interlock.remote.links import Links
 from interlock.remote.refusals import FenceRefused, HostFailed, LinkLost, RemoteError, Unreachable
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-SHELL_WORDS = re.compile(r"[A-Za-z0-9/._+-]+( [A-Za-z0-9/._+-]+)*")
+SHELL_WORDS = re.compile(r"[A-Za-z0-9/._+=:-]+( [A-Za-z0-9/._+=:-]+)*")
 
 
 @dataclass(frozen=True)

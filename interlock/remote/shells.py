@@ -31,6 +31,9 @@ class Wire(Protocol):
     def pause(self) -> None: ...
     def resume(self) -> None: ...
     def close(self) -> None: ...
+    @property
+    def is_gone(self) -> bool: ...
+    async def gone(self) -> None: ...
 
 
 class Shell:
@@ -140,6 +143,14 @@ class Shell:
     def reply_now(self) -> list[str] | None:
         return self._replies.popleft() if self._replies else None
 
+    @property
+    def has_reply(self) -> bool:
+        return bool(self._replies)
+
+    def nudge(self) -> None:
+        """Whoever waits in ``changed`` shall look around."""
+        self._changed.set()
+
     def take(self, limit: int) -> bytes:
         data = bytes(self._out[:limit])
         del self._out[: len(data)]
@@ -163,16 +174,17 @@ class Shell:
             return False
         return True
 
-    async def reply(self, timeout: float = REPLY_TIMEOUT) -> list[str]:
-        deadline = asyncio.get_running_loop().time() + timeout
+    async def reply(self, timeout: float | None = REPLY_TIMEOUT) -> list[str]:
+        clock = asyncio.get_running_loop().time
+        deadline = None if timeout is None else clock() + timeout
         while (words := self.reply_now()) is None:
-            if not await self.changed(deadline - asyncio.get_running_loop().time()):
+            if not await self.changed(None if deadline is None else deadline - clock()):
                 raise LinkLost("no_reply", self.said())
         if words[0] == "failed":
             raise HostFailed(words[1], self.said())
         return words
 
-    async def marked_out(self, timeout: float = REPLY_TIMEOUT) -> bytes:
+    async def marked_out(self, timeout: float | None = REPLY_TIMEOUT) -> bytes:
         while not self.marked:
             # Shells that answer at length must not be stopped by our own flow control.
             if self._paused and self._wire:
@@ -187,27 +199,40 @@ class Shell:
         if self._wire is not None:
             self._wire.close()
 
+    @property
+    def is_gone(self) -> bool:
+        return self._wire is None or self._wire.is_gone
+
+    async def gone(self) -> None:
+        """After ``close``: until nothing of it is left on our side."""
+        if self._wire is not None:
+            await self._wire.gone()
+
 
 class Shells:
-    """Each command has a shell to itself while it lasts; idle ones are used again."""
+    """Each command has a shell to itself while it lasts; idle ones are used again, in the order of asking."""
 
     def __init__(self, start: Callable[[], Awaitable[Shell]]) -> None:
         self._start = start
         self._idle: list[Shell] = []
         self._used: set[Shell] = set()
+        self._left: set[Shell] = set()
         self._starting = 0
         self._most = MOST_SHELLS
+        self._following: set[Shell] = set()
         self._followers = 0
+        self._line: deque[object] = deque()
+        self._followers_line: deque[object] = deque()
         self._waiting: set[asyncio.Future[None]] = set()
-        self.waiting_followers = 0
 
     @property
     def busy(self) -> bool:
-        return bool(self._used or self._starting)
+        return bool(self._used or self._starting or self._followers_line)
 
     @property
-    def _full(self) -> bool:
-        return len(self._used) + self._starting >= self._most
+    def wanted(self) -> bool:
+        """Is somebody waiting for a shell that only a follower can give up?"""
+        return bool(self._line or self._followers_line)
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[Shell]:
@@ -222,37 +247,47 @@ class Shells:
             raise
         finally:
             self._used.discard(shell)
-            if shell.alive:
-                self._idle.append(shell)
+            self._put_back(shell)
             self._wake()
+
+    def _put_back(self, shell: Shell) -> None:
+        if shell.alive:
+            self._idle.append(shell)
+        else:
+            self._left = {left for left in (*self._left, shell) if not left.is_gone}
 
     @asynccontextmanager
     async def one_to_follow(self) -> AsyncIterator[Shell]:
-        self.waiting_followers += 1
-        try:
-            while self._followers >= max(1, min(MOST_FOLLOWERS, self._most - 2)):
-                await self._something_freed()
-        finally:
-            self.waiting_followers -= 1
+        await self._turn(
+            self._followers_line, lambda: self._followers < max(1, min(MOST_FOLLOWERS, self._most - 2))
+        )
         self._followers += 1
         try:
             async with self.one() as shell:
-                yield shell
+                self._following.add(shell)
+                try:
+                    yield shell
+                finally:
+                    self._following.discard(shell)
         finally:
             self._followers -= 1
             self._wake()
 
     async def _take(self) -> Shell:
         while True:
+            await self._turn(self._line, lambda: bool(self._idle) or not self._full)
             while self._idle:
                 shell = self._idle.pop()
                 if shell.alive:
                     self._used.add(shell)
                     return shell
-            if self._full:
-                await self._something_freed()
-            elif started := await self._start_one():
+                self._put_back(shell)
+            if not self._full and (started := await self._start_one()):
                 return started
+
+    @property
+    def _full(self) -> bool:
+        return len(self._used) + self._starting >= self._most
 
     async def _start_one(self) -> Shell | None:
         self._starting += 1
@@ -270,20 +305,33 @@ class Shells:
         self._used.add(shell)
         return shell
 
-    async def _something_freed(self) -> None:
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.add(waiter)
+    async def _turn(self, line: deque[object], free: Callable[[], bool]) -> None:
+        """First come, first served: who has just given a shell up does not get it before those who wait."""
+        ticket = object()
+        line.append(ticket)
         try:
-            await waiter
+            while line[0] is not ticket or not free():
+                for shell in self._following:
+                    shell.nudge()
+                waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                self._waiting.add(waiter)
+                try:
+                    await waiter
+                finally:
+                    self._waiting.discard(waiter)
         finally:
-            self._waiting.discard(waiter)
+            line.remove(ticket)
+            self._wake()
 
     def _wake(self) -> None:
         for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_result(None)
 
-    def close(self) -> None:
-        for shell in [*self._idle, *self._used]:
-            shell.close()
+    async def close(self) -> None:
+        every = {*self._idle, *self._used, *self._left}
         self._idle.clear()
+        self._left.clear()
+        for shell in every:
+            shell.close()
+        await asyncio.gather(*(shell.gone() for shell in every))

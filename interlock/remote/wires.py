@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from typing import cast
 
 import asyncssh
@@ -13,6 +14,9 @@ from interlock.remote.shells import Shell
 
 # What a process on the platform's own machine may know; never our settings, which hold keys.
 LOCAL_ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
+
+
+GONE_SECONDS = 3.0
 
 
 class _Session(asyncssh.SSHClientSession[bytes]):
@@ -55,6 +59,14 @@ class _Session(asyncssh.SSHClientSession[bytes]):
         if self._channel is not None:
             self._channel.close()
 
+    @property
+    def is_gone(self) -> bool:
+        """The channel goes with the connection at the latest: nothing to wait for."""
+        return True
+
+    async def gone(self) -> None:
+        return None
+
 
 async def start_session(connection: asyncssh.SSHClientConnection, words: str) -> Shell:
     shell = Shell()
@@ -71,6 +83,7 @@ class _Child(asyncio.SubprocessProtocol):
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
         self._transport: asyncio.SubprocessTransport | None = None
+        self._gone = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.SubprocessTransport, transport)
@@ -87,11 +100,13 @@ class _Child(asyncio.SubprocessProtocol):
             self._shell.feed_end(str(exc) if exc else "")
 
     def process_exited(self) -> None:
+        # What a child of the shell still holds open would otherwise keep the transport.
         if self._transport is not None:
             self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._shell.feed_end(str(exc) if exc else "")
+        self._gone.set()
 
     def _pipe(self, fd: int) -> asyncio.BaseTransport | None:
         return self._transport.get_pipe_transport(fd) if self._transport is not None else None
@@ -113,6 +128,21 @@ class _Child(asyncio.SubprocessProtocol):
         # End of file on its stdin is how a resident shell is told to go.
         if (pipe := self._pipe(0)) is not None:
             pipe.close()
+
+    @property
+    def is_gone(self) -> bool:
+        return self._gone.is_set()
+
+    async def gone(self) -> None:
+        try:
+            async with asyncio.timeout(GONE_SECONDS):
+                await self._gone.wait()
+        except TimeoutError:
+            # It hangs in something asked of it; what must outlive it has a session of its own.
+            if self._transport is not None:
+                with suppress(ProcessLookupError):
+                    self._transport.kill()
+                await self._gone.wait()
 
 
 async def start_child(words: str) -> Shell:

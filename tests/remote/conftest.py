@@ -60,7 +60,6 @@ def with_link(spec: HostSpec, use: Callable[[Link], Awaitable[T]]) -> T:
             return await use(await links.get(spec))
         finally:
             await links.close()
-            await asyncio.sleep(0.05)  # subprocesses are told of the end of their pipes
 
     return asyncio.run(whole())
 

@@ -187,29 +187,29 @@ il_until_gone() {
     read -r il_x <&7
   fi
   il_look "$1"
+  il_j=0
   while [ "$il_w" = running ]; do
-    sleep 1
+    # About to be gone, as a rule; without a fifo that tells, only seconds do no harm.
+    il_j=$((il_j + 1))
+    [ "$il_j" -le 10 ] && sleep 0.05 2>/dev/null || sleep 1
     il_look "$1"
   done
 }
 
-# For a tail that would poll: emits what is new once a second, and at the end at once
+# For a tail that would poll: directory, offset. What is new once a second, and at TERM what is left.
 il_pump() {
-  if [ -p "$1/end" ]; then exec 8<>"$1/end" 7<"$1/end" 8>&-; else exec 7</dev/null; fi
-  il_o=$2
+  il_over=
+  trap il_over=1 TERM
+  exec 6<"$1/out"
+  [ "$2" = 0 ] || dd bs=1 "skip=$2" count=0 <&6 2>/dev/null
   while :; do
-    il_look "$1"
-    case $il_w in running | lost) il_z=$(stat -c %s "$1/out" 2>/dev/null) || il_z=$(($(wc -c <"$1/out"))) ;; esac
-    if [ "$il_z" -gt "$il_o" ]; then
-      tail -c "+$((il_o + 1))" "$1/out" | head -c "$((il_z - il_o))"
-      il_o=$il_z
-    fi
-    [ "$il_w" = running ] || break
-    { read -r il_u il_x; } </proc/uptime
-    [ "$il_timed" = 0 ] || read -r -t 1 il_x <&7
-    # Back at once, yet still running: the fifo tells nothing, sleep instead.
-    { read -r il_u2 il_x; } </proc/uptime
-    [ "$il_u" != "$il_u2" ] || sleep 1
+    il_x=$il_over
+    cat <&6
+    [ -z "$il_x" ] || break
+    [ -z "$il_over" ] || continue
+    sleep 1 >/dev/null 2>&1 &
+    wait $!
+    kill $! 2>/dev/null
   done
 }
 
@@ -220,17 +220,29 @@ il_tail() {
 # id, offset, mark. While it runs the client ends it with a line; end of file means the client is gone.
 il_follow() {
   il_new "$1"
+  il_from=$2
+  if [ "$2" -gt 0 ] && [ -f "$il_d/out" ]; then
+    il_size "$il_d"
+    if [ "$il_z" -lt "$2" ]; then
+      il_say shrank
+      il_from=0
+    fi
+  fi
   if [ "$il_w" = running ]; then
     il_state
     il_tools
     if [ "$il_watch" = 1 ]; then
-      tail -c "+$(($2 + 1))" -f "$il_d/out" 2>/dev/null &
-      il_p1=$!
-      { il_until_gone "$il_d"; il_size "$il_d"; il_state; } &
+      tail -c "+$((il_from + 1))" -f "$il_d/out" 2>/dev/null &
     else
-      il_p1=
-      { il_pump "$il_d" "$2"; il_size "$il_d"; il_state; } &
+      il_pump "$il_d" "$il_from" &
     fi
+    il_p1=$!
+    {
+      il_until_gone "$il_d"
+      il_size "$il_d"
+      il_state
+      [ "$il_watch" = 1 ] || kill "$il_p1"
+    } &
     il_p2=$!
     read -r il_x
     il_r=$?
@@ -240,7 +252,7 @@ il_follow() {
   else
     il_size "$il_d"
     il_state
-    il_tail "$il_d" "$2"
+    il_tail "$il_d" "$il_from"
   fi
   printf %s "$3"
 }
@@ -250,11 +262,17 @@ il_tools() {
   [ -z "$il_watch" ] || return 0
   il_watch=0
   case $(tail --version 2>/dev/null) in *coreutils*) il_watch=1 ;; esac
-  [ "$il_watch" = 0 ] || return 0
-  il_timed=0
-  case $(
-    (read -r -t 0 il_x </dev/null) 2>&1
-  ) in '') il_timed=1 ;; esac
+}
+
+# Ends what a hanging resident shell runs, and itself. Bodies and runners have sessions of their own.
+il_put_down() {
+  il_x=$1
+  for il_q in /proc/[0-9]*; do
+    { read -r il_l <"$il_q/stat"; } 2>/dev/null || continue
+    set -- ${il_l##*) }
+    [ "$2" != "$il_x" ] && [ "$4" != "$il_x" ] || kill -KILL "${il_q#/proc/}" 2>/dev/null
+  done
+  il_say down
 }
 
 # mark, script. Captured, so that what the script leaves behind cannot write between our bytes.
@@ -314,7 +332,7 @@ il_open() {
   { read -r il_m </etc/machine-id; } 2>/dev/null
   il_say fact machine "$il_m"
   il_say fact boot "$il_boot"
-  il_say fact user "${LOGNAME:-${USER:-}}"
+  il_say fact user "${LOGNAME:-${USER:-$(id -un)}}"
   il_say fact home "$il_home"
   il_say fact shell "${SHELL:-}"
   il_say fact state_dir "$il_sd"

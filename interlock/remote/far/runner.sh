@@ -16,8 +16,9 @@ started() {
 }
 started $$
 
+# Written over bytes that are there since the start: a disk that the body has filled has no room for more.
 finish() {
-  until printf '%s\n' "$1" >"$d/status.new"; do sleep 1; done 2>/dev/null
+  until printf '%s\n' "$1" 1<>"$d/status.new"; do sleep 1; done 2>/dev/null
   exec ln "$d/status.new" "$d/status"
 }
 
@@ -29,6 +30,7 @@ if ! ln "$mine" "$d/claim" 2>/dev/null; then
   if [ -e "$d/claim" ]; then say taken; else say failed claim_failed; fi
   exec rm -f "$mine"
 fi
+printf '%64s\n' '' >"$d/status.new"
 
 # The fence may have risen since the launcher looked.
 if [ -f "$d/fence" ]; then
