@@ -51,7 +51,7 @@ class Fence:
 class Body:
     id: str  # names its directory on the host
     script: bytes = field(repr=False)
-    interpreter: Literal["sh", "bash", "python3"] = "sh"
+    interpreter: Literal["sh", "bash", "python3"] = "sh"  # "sh": or what the script's #! line names
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # INTERLOCK_FILES names their folder
     cwd: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from hashlib import sha256
@@ -11,6 +12,8 @@ from interlock.remote.bodies import Body, BodyState, BodyStatus
 from interlock.remote.hosts import HostSpec
 from interlock.remote.quoting import escaped, word, write_file
 from interlock.remote.refusals import LinkLost
+
+_SHEBANG = re.compile(r"#![ \t]*([^ \t\0]+)[ \t]*([^\0]*)")
 
 
 @cache
@@ -40,15 +43,33 @@ def exports(env: Mapping[str, str]) -> str:
     return "".join(f"export {name}={word(value)}\n" for name, value in env.items())
 
 
+def reader(body: Body) -> tuple[str, str]:
+    """The words that read the script, as shell text, and the program that they need."""
+    if body.interpreter != "sh":
+        return body.interpreter, body.interpreter
+    line = body.script.partition(b"\n")[0].decode(errors="surrogateescape").rstrip()
+    found = _SHEBANG.fullmatch(line)
+    if found is None or found.groups() in (("/bin/sh", ""), ("/usr/bin/env", "sh")):
+        return "$sh", ""
+    # As Linux has it: what comes behind the program is one argument, blanks included.
+    program, argument = found.groups()
+    by_name = program.endswith("/env") and not argument.startswith("-") and " " not in argument
+    words = f"{word(program)} {word(argument)}" if argument else word(program)
+    return words, argument if by_name else program
+
+
 def go(body: Body) -> str:
     """Sourced by the runner's child just before it becomes the body; "$@" is then the command."""
-    interpreter = {"sh": "$sh", "bash": "bash", "python3": "python3"}[body.interpreter]
+    words, needed = reader(body)
     lines = [
-        f'set -- $detach {interpreter} "$d/script"\n',
+        f'set -- $detach {words} "$d/script"\n',
         exports(body.env),
         'export PATH="${d%/bodies/*}/bin:$PATH"\n',
         f"export INTERLOCK_BODY={word(body.id)}\n",
     ]
+    if needed:
+        lack = word(f"interlock: the script asks for {needed}, which this host does not have")
+        lines.append(f"command -v {word(needed)} >/dev/null || {{ printf '%s\\n' {lack}; exit 127; }}\n")
     if body.files:
         lines.append('export INTERLOCK_FILES="$d/files"\n')
     if body.cwd is not None:
