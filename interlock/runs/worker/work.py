@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
@@ -30,6 +31,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 STOP_GRACE = 5.0  # seconds between TERM and KILL
+STOP_SECONDS = STOP_GRACE + 30.0  # after that we cannot tell
 # How long a host may be away while a body of ours may be running there, before we say that we cannot tell.
 AWAY_SECONDS = 60.0
 _NEVER_RAN = ("auth_failed", "host_key_unknown", "host_key_changed")
@@ -52,6 +54,7 @@ class Try:
     adopted: bool = False  # an earlier worker may have launched the body
     started_ago: float = 0.0
     launched: bool = False
+    _asked: bool = False  # a launch was sent: from then on the body may be running
 
     async def link(self) -> Link:
         return await self.connect()
@@ -110,21 +113,23 @@ class Try:
         away_since: float | None = None
         pause = 0.2
         while True:
+            launched = False
             try:
                 link = await self.link()
+                self._asked = True
                 state = await link.launch(body)
-                self.adopted = True
+                self.adopted = launched = True
+                away_since, pause = None, 0.2
                 if state.status in (BodyStatus.running, BodyStatus.ended):
                     state = await link.follow(body.id, await self.logbook.open(), self.logbook.take)
                 return _outcome(state)
             except FenceRefused:
                 return Outcome(StepStatus.FAILED, error="fence_refused")
-            except HostFailed as error:
-                await self.say(f"{error.code}: {error.detail}")
-                return Outcome(StepStatus.FAILED, error=error.code)
-            except (Unreachable, LinkLost) as error:
-                lost_link = isinstance(error, LinkLost)
-                self.adopted = self.adopted or lost_link
+            except (Unreachable, LinkLost, HostFailed) as error:
+                self.adopted = self.adopted or isinstance(error, LinkLost)
+                if isinstance(error, HostFailed) and not launched and not self.adopted:
+                    # It told us that it did not start the body.
+                    return await self._unreachable(error.code, error.detail, StepStatus.FAILED)
                 if not self.adopted and error.code in _NEVER_RAN:
                     return await self._unreachable(error.code, error.detail, StepStatus.FAILED)
                 away_since = away_since or loop.time()
@@ -143,7 +148,7 @@ class Try:
     async def _end_early(self, body: Body, follower: asyncio.Task[Outcome]) -> Outcome:
         """Stop asked, or time is up: end the body and read back that nothing of it lives."""
         wanted = StepStatus.CANCELED if self.stop.is_set() else StepStatus.TIMED_OUT
-        outcome = await self.end_body()
+        outcome = await self.end_body(follower)
         # The follower stores what the body still said; it ends by itself once the status is there.
         await asyncio.wait({follower}, timeout=2.0)
         if outcome.status is not StepStatus.CANCELED:
@@ -155,16 +160,29 @@ class Try:
                 return ended
         return Outcome(wanted, error="" if wanted is StepStatus.CANCELED else "timed_out")
 
-    async def end_body(self) -> Outcome:
+    async def end_body(self, follower: asyncio.Task[Outcome] | None = None) -> Outcome:
         """CANCELED when it is proven that nothing of the body lives or ever will, else UNKNOWN."""
-        try:
-            async with asyncio.timeout(STOP_GRACE + 30.0):
-                stopped = await (await self.link()).stop(self.body_id, grace=STOP_GRACE)
-        except (Unreachable, LinkLost, HostFailed, TimeoutError) as error:
-            return Outcome(StepStatus.UNKNOWN, error=getattr(error, "code", "stop_timed_out"))
-        if stopped.proven:
-            return Outcome(StepStatus.CANCELED)
-        return Outcome(StepStatus.UNKNOWN, error="stop_unproven")
+        if follower is not None and not self._asked and not self.adopted:
+            # Still on its way to the host: once that is given up, there is nothing to be stopped.
+            follower.cancel()
+            await asyncio.gather(follower, return_exceptions=True)
+            if not self._asked:
+                return Outcome(StepStatus.CANCELED)
+        why = "stop_timed_out"
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                while True:
+                    try:
+                        stopped = await (await self.link()).stop(self.body_id, grace=STOP_GRACE)
+                    except (Unreachable, LinkLost, HostFailed) as error:
+                        # The link may have been cut a moment ago: another one may well do.
+                        why = error.code
+                        await asyncio.sleep(0.5)
+                        continue
+                    if stopped.proven:
+                        return Outcome(StepStatus.CANCELED)
+                    return Outcome(StepStatus.UNKNOWN, error="stop_unproven")
+        return Outcome(StepStatus.UNKNOWN, error=why)
 
 
 def _outcome(state: BodyState) -> Outcome:
