@@ -20,7 +20,7 @@ from interlock.runs import services as runs
 from interlock.runs import wake
 from interlock.runs.models import Run
 from interlock.runs.worker.process import Worker
-from tests.builds.conftest import Yard, shells_ended
+from tests.builds.conftest import Yard
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
@@ -33,9 +33,6 @@ def worker(yard: Yard) -> Iterator[Worker]:
     yield worker
     wake.serve_here(None, None)
     worker.stop()
-    loop = worker._loop
-    loop.run_until_complete(shells_ended())
-    loop.close()
     connections.close_all()
 
 

@@ -45,6 +45,8 @@ class Logbook:
         if len(self._ready) >= logs.CHUNK:
             await self._flush()
         elif self._flusher is None or self._flusher.done():
+            if self._flusher is not None:
+                self._flusher.result()  # what it could not store is heard of here
             self._flusher = asyncio.create_task(self._flush_soon())
 
     async def say(self, text: str) -> None:

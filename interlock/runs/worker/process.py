@@ -68,13 +68,33 @@ class Worker:
         )
         self.links = Links()
         self._loop.call_soon(self._ready.set)
-        self._loop.run_forever()
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.run_until_complete(self._leave_nothing())
+            self._loop.close()
+
+    async def _leave_nothing(self) -> None:
+        """The last turn of the loop: whatever is still in it would be destroyed half done."""
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        if rest:
+            _, late = await asyncio.wait(rest, timeout=2)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self._loop.shutdown_asyncgens()
+        await self._loop.shutdown_default_executor()
 
     # --- taking work
 
     def offer(self, ref: wake.Ref) -> Future[bool]:
         """Claim it if there is room; the future says whether it was claimed."""
-        return asyncio.run_coroutine_threadsafe(self._take(ref), self._loop)
+        taking = self._take(ref)
+        try:
+            return asyncio.run_coroutine_threadsafe(taking, self._loop)
+        except RuntimeError:
+            taking.close()
+            raise
 
     def offer_quietly(self, ref: wake.Ref) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: the process is on its way out
@@ -192,9 +212,12 @@ class Worker:
         """Claim no more, store what is known, hand leases back, leave bodies running."""
         self.draining = True
         self.keeper.stop()
-        asyncio.run_coroutine_threadsafe(self._drain(), self._loop).result(timeout=20)
+        try:
+            asyncio.run_coroutine_threadsafe(self._drain(), self._loop).result(timeout=20)
+        except TimeoutError:
+            log.warning("drain_timed_out", leases="run out by themselves")
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=10)
         self.database.close()
         self.log_database.close()
 
