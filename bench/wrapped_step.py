@@ -24,6 +24,7 @@ import asyncssh
 
 from bench import places
 from demo.hosts import DemoHost, DemoHosts
+from demo.servers import free_port
 from interlock.remote import Body, HostSpec, Links, PrivateKeyAuth
 
 GROUPS = Path("/sys/fs/cgroup/cpuacct")
@@ -134,7 +135,7 @@ def main() -> None:
     asked = parser.parse_args()
     print(f"{asked.rounds} x {asked.steps} steps, {places.machine()}", flush=True)
     with tempfile.TemporaryDirectory(prefix="interlock-bench-") as folder:
-        hosts = DemoHosts(Path(folder), count=1, base="127.79.1", port=2422)
+        hosts = DemoHosts(Path(folder), count=1, base="127.79.1", port=free_port("127.79.1.1"))
         hosts.start()
         try:
             with counted(_without_start_files(hosts.hosts[0])) as far:

@@ -11,6 +11,7 @@ from typing import TypeVar
 import pytest
 
 from demo.hosts import DemoHosts
+from demo.servers import free_port
 from interlock.remote import HostSpec, Link, Links, PrivateKeyAuth
 
 T = TypeVar("T")
@@ -19,10 +20,11 @@ numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def ssh_hosts(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[DemoHosts]:
-    # Tests in parallel have hosts of their own.
-    place = 1 + int(worker_id.removeprefix("gw") or 0) if worker_id.startswith("gw") else 1
-    hosts = DemoHosts(tmp_path_factory.mktemp("hosts"), count=2, base=f"127.78.{place}", port=2322)
+def ssh_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoHosts]:
+    # Tests in parallel have hosts of their own; so has another run of the tests on this machine.
+    base = "127.78.1"
+    port = free_port(f"{base}.1", f"{base}.2")
+    hosts = DemoHosts(tmp_path_factory.mktemp("hosts"), count=2, base=base, port=port)
     hosts.start()
     yield hosts
     hosts.stop()
