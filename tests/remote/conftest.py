@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -67,7 +68,8 @@ def with_link(spec: HostSpec, use: Callable[[Link], Awaitable[T]]) -> T:
 
 
 def name() -> str:
-    return f"body-{next(numbers)}"
+    """Of this run of the tests alone: a stop looks for its body's name on the whole machine."""
+    return f"body-{os.getpid()}-{next(numbers)}"
 
 
 class Log:
