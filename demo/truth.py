@@ -66,14 +66,15 @@ def done(log: Path, release: str) -> Counter[tuple[str, str]]:
 
 def living(bodies: set[str]) -> list[str]:
     """Processes of this machine that carry the mark of one of the bodies."""
-    marks = {f"INTERLOCK_BODY={body}".encode() for body in bodies}
+    # On the host the name goes on with the moment at which the run was made.
+    marks = tuple(f"INTERLOCK_BODY={body}-".encode() for body in bodies)
     found = []
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit() or int(folder.name) == os.getpid():
             continue
         try:
             environment = (folder / "environ").read_bytes().split(b"\0")
-            ours = [word for word in environment if word in marks]
+            ours = [word for word in environment if word.startswith(marks)]
             if ours:
                 found.append(f"{folder.name} {(folder / 'comm').read_text().strip()} {ours[0].decode()}")
         except OSError:

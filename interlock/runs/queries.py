@@ -24,6 +24,7 @@ from interlock.lifecycle.run.events import (
 from interlock.lifecycle.run.plan import Rollout
 from interlock.lifecycle.run.states import LaneStatus, RunStatus, SliceStatus, StepStatus
 from interlock.runs import logs
+from interlock.runs.engine.claims import facts_of
 from interlock.runs.engine.snapshot import plan_of, state_of
 from interlock.runs.models import Approval, Lane, LogHead, Run, Slice, Step, Target
 
@@ -223,9 +224,10 @@ def hosts_in_doubt(run_id: int) -> set[int]:
 
 
 def bodies_of(run_id: int, host_id: int) -> list[str]:
-    """The newest body of each of the run's targets on the host."""
+    """What the newest body of each of the run's targets is called on the host."""
     rows = Target.objects.filter(lane__run_id=run_id, lane__host_id=host_id).order_by("id")
-    return [body_of(row) for row in rows]
+    run = facts_of(Run.objects.defer("plan").get(id=run_id))
+    return [run.on_host(body_of(row)) for row in rows]
 
 
 def versions_of(run_ids: set[int]) -> dict[int, tuple[int, str]]:

@@ -96,6 +96,7 @@ def facts_of(run: Run) -> RunFacts:
         project_id=run.project_id,
         lock_token=run.lock_token,
         parameters=run.parameters,
+        made_at=run.created_at,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol, TypeVar
 
 from interlock.lifecycle.refused import invalid
@@ -15,6 +16,7 @@ from interlock.lifecycle.run.states import StepStatus
 from interlock.remote import Link
 
 T = TypeVar("T")
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,15 @@ class RunFacts:
     project_id: int
     lock_token: int
     parameters: Mapping[str, str]
+    made_at: datetime = EPOCH
+
+    def on_host(self, body: str) -> str:
+        """The name of a body's directory on its host.
+
+        Ids come again: from a restored database, or a second platform. With the moment at which the run
+        was made they do not; a host would take the new body for the old one, and not run it.
+        """
+        return f"{body}-{(self.made_at - EPOCH) // timedelta(milliseconds=1):x}"
 
 
 class Work(Protocol):

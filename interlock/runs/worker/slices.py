@@ -81,7 +81,7 @@ class SliceTask:
             step=step,
             host=lane.host,
             try_number=grant.launch.seq,
-            body_id=body_id,
+            body_id=self.work.run.on_host(body_id),
             connect=lambda: self.worker.link_to(lane.host.id),
             database=self.worker.database,
             logbook=logbook,

@@ -63,7 +63,7 @@ class StepTask:
             step=work.step,
             host=None,
             try_number=work.try_number,
-            body_id=body_id,
+            body_id=work.run.on_host(body_id),
             connect=self._here,
             database=self.worker.database,
             logbook=logbook,
