@@ -34,6 +34,7 @@ STOP_GRACE = 5.0  # seconds between TERM and KILL
 STOP_SECONDS = STOP_GRACE + 30.0  # after that we cannot tell
 # How long a host may be away while a body of ours may be running there, before we say that we cannot tell.
 AWAY_SECONDS = 60.0
+REACH_SECONDS = 10.0  # and while none can be running there
 _NEVER_RAN = ("auth_failed", "host_key_unknown", "host_key_changed")
 
 
@@ -133,7 +134,7 @@ class Try:
                 if not self.adopted and error.code in _NEVER_RAN:
                     return await self._unreachable(error.code, error.detail, StepStatus.FAILED)
                 away_since = away_since or loop.time()
-                if loop.time() - away_since > (AWAY_SECONDS if self.adopted else 10.0):
+                if loop.time() - away_since > (AWAY_SECONDS if self.adopted else REACH_SECONDS):
                     # A body of ours may be running there, or may not: only a person can tell.
                     status = StepStatus.UNKNOWN if self.adopted else StepStatus.FAILED
                     return await self._unreachable(error.code, error.detail, status)
