@@ -77,6 +77,32 @@ def test_following_begins_and_leaves_anywhere_without_inotify(no_inotify: HostSp
     assert got == b"".join(b"line %d of the log\n" % i for i in range(1, 61))
 
 
+@pytest.mark.slow
+def test_a_silent_log_is_left_alone_until_it_speaks_without_inotify(
+    no_inotify: HostSpec, tmp_path: Path
+) -> None:
+    looks = tmp_path / "looks"
+    cat = tmp_path / "programs" / "cat"
+    cat.write_text(f"#!/bin/sh\necho x >>{looks}\nexec /bin/cat\n")
+    cat.chmod(0o755)
+    script = b'while [ ! -e "$GATE" ]; do sleep 0.1; done; echo awake; sleep 60'
+    body, log = Body(name(), script, env={"GATE": str(tmp_path / "gate")}), Log()
+
+    async def wake(link: Link) -> None:
+        await link.launch(body)
+        follower = asyncio.create_task(link.follow(body.id, 0, log.take))
+        await asyncio.sleep(5.5)
+        # The first second, and one that began within the tick of the clock of the last.
+        assert len(looks.read_text().split()) <= 3
+        (tmp_path / "gate").touch()
+        async with asyncio.timeout(5):
+            await until_said(log, b"awake\n")
+        assert (await link.stop(body.id, grace=1)).proven
+        await follower
+
+    with_link(no_inotify, wake)
+
+
 @pytest.mark.parametrize("more", [b"short\n", b"much longer than before\n" * 100])
 def test_a_body_that_cuts_its_own_log_is_followed_to_its_end(
     here: HostSpec, tmp_path: Path, more: bytes

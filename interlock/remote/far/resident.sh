@@ -198,13 +198,17 @@ il_until_gone() {
 
 # For a tail that would poll: directory, offset. What is new once a second, and at TERM what is left.
 il_pump() {
-  il_over=
+  il_over= il_seen=$1/seen.$il_n
   trap il_over=1 TERM
   exec 6<"$1/out"
   [ "$2" = 0 ] || dd bs=1 "skip=$2" count=0 <&6 2>/dev/null
   while :; do
     il_x=$il_over
-    cat <&6
+    # Marked before the look: what is written from then on makes the log as new as the mark, at least.
+    if [ -n "$il_x" ] || [ ! "$il_seen" -nt "$1/out" ]; then
+      { printf x >"$il_seen"; } 2>/dev/null
+      cat <&6
+    fi
     [ -z "$il_x" ] || break
     [ -z "$il_over" ] || continue
     sleep 1 >/dev/null 2>&1 &
