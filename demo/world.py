@@ -48,6 +48,10 @@ class World:
         self.ann, self.bob, self.cy, self.dee = (people[name] for name in PEOPLE)
         self.run: int | None = None  # the one last looked at, for the report of a failure
 
+    def close(self) -> None:
+        for person in (self.admin, self.ann, self.bob, self.cy, self.dee):
+            person.close()
+
     @property
     def versions(self) -> dict[str, int]:
         return self.kept.versions
@@ -101,6 +105,8 @@ def make_world(
     dee = Api(address, tokens["dee"])
     service = dee.post("/services", _hello(project, hello_port, repository))["id"]
     tokens[ADMIN] = admin.token
+    for door in (admin, dee):
+        door.close()
     ports = hosts[0].port - hosts[0].shift, hello_port
     return World(hosts, platform, Kept(address, *ports, tokens, project, environment, service, ids))
 

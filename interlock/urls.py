@@ -1,21 +1,32 @@
 """All addresses."""
 
-from django.http import HttpRequest, HttpResponseRedirect
-from django.urls import URLPattern, URLResolver, path
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver, include, path
 
 from interlock.api import problems
 from interlock.api.app import api
 from interlock.api.metrics import metrics
-
-
-def home(request: HttpRequest) -> HttpResponseRedirect:
-    return HttpResponseRedirect("/api/v1/docs")
-
+from interlock.web import door
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", home),
     path("api/v1/", api.urls),
     path("metrics", metrics),
+    path("", include("interlock.web.urls")),
 ]
-handler400, handler403 = problems.unreadable, problems.not_allowed
-handler404, handler500 = problems.not_found, problems.broken
+
+
+def _answer(status: int, code: str) -> Callable[..., HttpResponse]:
+    """Told as a page, or as problem details to whoever called the API."""
+
+    def answered(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+        if request.path.startswith("/api/"):
+            return problems.problem(status, code)
+        return door.trouble(request, status, code)
+
+    return answered
+
+
+handler400, handler403 = _answer(400, "request_unreadable"), _answer(403, "not_allowed_here")
+handler404, handler500 = _answer(404, "not_found"), _answer(500, "server_error")

@@ -1,5 +1,6 @@
 """What every test may use, and which tests this machine can run."""
 
+import os
 import shutil
 from collections.abc import Iterator
 
@@ -38,6 +39,8 @@ def _lacking() -> dict[str, str]:
         lacking["cluster"] = "tests of a cluster: ./dev test --all"
     if not shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"):
         lacking["ssh"] = "tests over SSH: no sshd here (apt-get install openssh-server)"
+    if not (os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")):
+        lacking["browser"] = "tests in a browser: no Chromium here (apt-get install chromium)"
     return lacking
 
 

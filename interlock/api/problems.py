@@ -110,19 +110,3 @@ def _http(error: HttpError) -> HttpResponse:
     if isinstance(cause, Unreadable):
         return problem(cause.status, cause.code, cause.facts)
     return problem(error.status_code, _CODES.get(error.status_code, "request_unreadable"))
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return problem(404, "not_found")
-
-
-def broken(request: HttpRequest) -> HttpResponse:
-    return problem(500, "server_error")
-
-
-def unreadable(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return problem(400, "request_unreadable")
-
-
-def not_allowed(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return problem(403, "not_allowed_here")

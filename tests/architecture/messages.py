@@ -5,13 +5,16 @@ what nobody says any more; a person then writes the translations.
 """
 
 import ast
+import io
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
+from babel.messages.extract import extract_python
 from babel.messages.pofile import read_po, write_po
+from django.utils.translation.template import templatize
 
 from tests.architecture.source import REPOSITORY, called_name, modules
 
@@ -35,7 +38,17 @@ def said(root: Path) -> dict[str | tuple[str, str], str]:
                 texts = [text for text in constants if isinstance(text, str) and text]
                 if len(texts) == count:
                     found.setdefault(texts[0] if count == 1 else (texts[0], texts[1]), module.name)
+    for path in sorted((root / "interlock").glob("*/templates/**/*.html")):
+        for text in said_by_template(path.read_text()):
+            found.setdefault(text, str(path.relative_to(root)))
     return found
+
+
+def said_by_template(source: str) -> Iterator[str | tuple[str, str]]:
+    """Django writes a template's messages as calls of gettext; Babel reads those."""
+    calls = io.BytesIO(templatize(source).encode())
+    for _line, name, message, _comments in extract_python(calls, list(MARKERS), [], {}):
+        yield message if MARKERS.get(name) == 1 and isinstance(message, str) else tuple(message[:2])
 
 
 def untranslated(root: Path) -> list[str]:
@@ -99,7 +112,7 @@ def take_in(root: Path, language: str) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         write_po(file, fresh, width=100)
-    return sum(1 for message in fresh if message.id and not all(texts_of(message)))
+    return sum(1 for message in fresh if message.id and not (message.string and all(texts_of(message))))
 
 
 def main() -> int:

@@ -1,0 +1,103 @@
+"""Codes to the words of the pages. Sentences for refusals are in interlock.words."""
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+Label = Promise | str
+
+STATUSES: dict[str, Label] = {
+    "absent": _("absent"),
+    "approved": _("approved"),
+    "building": _("building"),
+    "canceled": _("canceled"),
+    "delete_failed": _("delete failed"),
+    "deleting": _("deleting"),
+    "disabled": _("disabled"),
+    "duplicate": _("duplicate"),
+    "excluded": _("excluded"),
+    "expired": _("expired"),
+    "failed": _("failed"),
+    "install_failed": _("install failed"),
+    "installing": _("installing"),
+    "open": _("open"),
+    "paused": _("paused"),
+    "pending": _("pending"),
+    "put_back": _("put back"),
+    "ready": _("ready"),
+    "rejected": _("rejected"),
+    "revert_failed": _("revert failed"),
+    "reverting": _("reverting"),
+    "running": _("running"),
+    "skipped": _("skipped"),
+    "stopping": _("stopping"),
+    "succeeded": _("succeeded"),
+    "success": _("success"),
+    "timed_out": _("timed out"),
+    "timeout": _("timed out"),
+    "unknown": _("unknown"),
+    "unproven": _("unproven"),
+    "upgrade_failed": _("upgrade failed"),
+    "upgrading": _("upgrading"),
+    "waiting": _("waiting"),
+}
+
+# status -> (tone, icon): shape and word tell it as well as the colour does
+_GOOD, _BAD, _LIVE, _WAIT, _CALM = "good", "bad", "live", "wait", "calm"
+LOOKS: dict[str, tuple[str, str]] = {
+    "absent": (_CALM, "circle-dashed"),
+    "approved": (_GOOD, "circle-check"),
+    "building": (_LIVE, "loader-circle"),
+    "canceled": (_CALM, "ban"),
+    "delete_failed": (_BAD, "circle-x"),
+    "deleting": (_LIVE, "loader-circle"),
+    "disabled": (_CALM, "circle-off"),
+    "duplicate": (_CALM, "copy"),
+    "excluded": (_CALM, "circle-slash"),
+    "expired": (_BAD, "timer-off"),
+    "failed": (_BAD, "circle-x"),
+    "install_failed": (_BAD, "circle-x"),
+    "installing": (_LIVE, "loader-circle"),
+    "open": (_WAIT, "hand"),
+    "paused": (_WAIT, "circle-pause"),
+    "pending": (_CALM, "circle-dashed"),
+    "put_back": (_WAIT, "undo-2"),
+    "ready": (_CALM, "circle-dot"),
+    "rejected": (_BAD, "thumbs-down"),
+    "revert_failed": (_BAD, "circle-x"),
+    "reverting": (_LIVE, "loader-circle"),
+    "running": (_LIVE, "loader-circle"),
+    "skipped": (_CALM, "circle-slash"),
+    "stopping": (_WAIT, "octagon-minus"),
+    "succeeded": (_GOOD, "circle-check"),
+    "success": (_GOOD, "circle-check"),
+    "timed_out": (_BAD, "timer-off"),
+    "timeout": (_BAD, "timer-off"),
+    "unknown": (_WAIT, "circle-question-mark"),
+    "unproven": (_WAIT, "circle-question-mark"),
+    "upgrade_failed": (_BAD, "circle-x"),
+    "upgrading": (_LIVE, "loader-circle"),
+    "waiting": (_WAIT, "hand"),
+}
+# An instance that runs is at rest: it is where it should be, and nothing is under way.
+INSTANCE_LOOKS = LOOKS | {"running": (_GOOD, "circle-check")}
+
+ACTIONS: dict[str, Label] = {
+    "deploy": _("deploy"),
+    "upgrade": _("upgrade"),
+    "revert": _("revert"),
+    "delete": _("delete"),
+}
+
+ROLES: dict[str, Label] = {
+    "viewer": _("viewer"),
+    "operator": _("operator"),
+    "approver": _("approver"),
+    "admin": _("administrator"),
+}
+
+TABLES: dict[str, dict[str, Label]] = {"status": STATUSES, "action": ACTIONS, "role": ROLES}
+
+
+def word(table: str, code: object) -> Label:
+    """The word for a code; one that nobody has put into words is shown as it is."""
+    return TABLES[table].get(str(code), str(code))
