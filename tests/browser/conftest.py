@@ -100,7 +100,7 @@ def sign_in(page: Page, who: str) -> None:
     page.fill('[name="username"]', who)
     page.fill('[name="password"]', PASSWORD)
     page.press('[name="password"]', "Enter")
-    page.wait_for_selector("nav.places")
+    page.wait_for_selector("nav.places", state="attached")
 
 
 def faults(page: Page) -> list[str]:
