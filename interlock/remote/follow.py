@@ -16,6 +16,8 @@ Sink = Callable[[int, bytes], Awaitable[None]]
 CHUNK = 64 * 1024
 # After the end, bytes that are still missing may be this long in coming before we ask for them again.
 STALLED = 0.3
+# A body that has ended within this has its log handed over whole: nothing is started there to watch it.
+SOON = 0.03
 # While others wait for a shell, a follower gives its own away after this long, and gets in line.
 TURN = 1.0
 # `echo >/dev/stderr` in a script is enough: Linux opens the log anew, and cuts it.
@@ -41,6 +43,11 @@ class Follower:
                 if state.status is not BodyStatus.running:
                     await self._rest(shell, state)
                     return state
+                if ended := await self._ended_soon(shell):
+                    shell.send("rest\n")
+                    await self._rest(shell, ended)
+                    return ended
+                shell.send("watch\n")
                 state = await self._while_running(shell, shells)
                 shell.drop_the_rest()
                 shell.send("done\n")
@@ -76,6 +83,16 @@ class Follower:
                 return await self._cut() if self._source < state.log_size else None
             if not await shell.changed(REPLY_TIMEOUT):
                 raise LinkLost("no_reply", shell.said())
+
+    async def _ended_soon(self, shell: Shell) -> BodyState | None:
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + SOON
+        while not (words := shell.reply_now()):
+            if not await shell.changed(max(0.0, deadline - clock())):
+                return None
+        if words[0] == "failed":
+            raise HostFailed(words[1], shell.said())
+        return orders.state(words)
 
     async def _while_running(self, shell: Shell, shells: Shells) -> BodyState:
         """Until all is here; or still running, to let somebody else have the shell; or stalled."""

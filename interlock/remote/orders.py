@@ -89,8 +89,8 @@ def launch(body: Body) -> str:
         recorded = f"{fence.directory}\n{fence.token} {fence.seq}\n".encode(errors="surrogateescape")
         writes.append(write_file(recorded, '"$il_t/fence"'))
     writes.append(write_file(go(body).encode(errors="surrogateescape"), '"$il_t/go"'))
-    placing = " &&\n".join([*writes, "il_place"])
-    lines.append(f"if il_room; then\n{placing} || il_fail state_dir_unwritable\nfi\nil_go\n")
+    placing = " &&\n".join(writes)
+    lines.append(f"if il_room; then\n{placing} || il_spoiled\nfi\nil_go\n")
     return "".join(lines)
 
 

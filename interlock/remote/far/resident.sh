@@ -16,8 +16,10 @@ il_fail() {
 il_alive() {
   [ "$3" = "$il_boot" ] || return 1
   { read -r il_l <"/proc/$1/stat"; } 2>/dev/null || return 1
+  # A name may hold blanks and brackets; cut from the left, for the other way is slow.
+  while case $il_l in *') '*) ;; *) false ;; esac; do il_l=${il_l#*') '}; done
   il_l2=$2
-  set -- ${il_l##*) }
+  set -- $il_l
   [ "$1" != Z ] && [ "${20}" = "$il_l2" ]
 }
 
@@ -133,28 +135,40 @@ il_fence() {
 
 # Must the caller write the body's files (into il_t)?
 il_room() {
-  [ -z "$il_e" ] && [ "$il_w" = absent ] || return 1
+  [ -z "$il_e" ] && [ "$il_w" = absent ] && il_nurse || return 1
   il_spare && return 0
   il_fail state_dir_unwritable
   return 1
 }
 
-# The whole directory appears by one rename. Who comes second lands inside the first's: removed.
-il_place() {
-  mv "$il_t" "$il_d" || return 1
-  il_x=$il_d/${il_t##*/}
-  [ ! -d "$il_x" ] || rm -rf "$il_x"
+il_spoiled() {
+  il_fail state_dir_unwritable
+  rm -rf "$il_t"
 }
 
-# The reply comes from the runner itself, once it has claimed.
+# Forks are cheap, and a fresh sh in a session of its own is not: one of those forks all our runners.
+# Its end of the pipe is opened while we hold both, or opening would block; it must not hold ours.
+il_nurse() {
+  [ -z "$il_nursed" ] || return 0
+  il_spare || { il_fail state_dir_unwritable; return 1; }
+  exec 8<>"$il_t/end" 7<"$il_t/end" 5>"$il_t/end" 8>&-
+  $il_detach $il_sh "$il_bin/runner-$il_dg" "$il_sd" "$il_n" "$il_um" "$il_detach" "$il_sh" <&7 >/dev/null 5>&- 7<&- &
+  exec 7<&-
+  il_nursed=$il_t
+}
+
+# The reply comes from the runner itself, once it has claimed. A nursery that is dead takes us along (PIPE).
 il_go() {
   [ -z "$il_e" ] || return 0
-  if il_startable && [ -f "$il_d/go" ]; then
-    $il_detach $il_sh "$il_bin/runner-$il_dg" "$il_d" "$il_n" "$il_um" "$il_detach" "$il_sh" </dev/null >/dev/null &
-  else
-    il_look "$il_d"
-    il_state
-  fi
+  case $il_w in
+  absent) printf '%s\n' "${il_d##*/} ${il_t##*/}" >&5; return ;;
+  placed) if [ -f "$il_d/go" ]; then
+    ! il_nurse || printf '%s\n' "${il_d##*/} -" >&5
+    return
+  fi ;;
+  esac
+  il_look "$il_d"
+  il_state
 }
 
 il_seal() {
@@ -232,33 +246,55 @@ il_follow() {
       il_from=0
     fi
   fi
-  if [ "$il_w" = running ]; then
-    il_state
-    il_tools
-    if [ "$il_watch" = 1 ]; then
-      tail -c "+$((il_from + 1))" -f "$il_d/out" 2>/dev/null &
-    else
-      il_pump "$il_d" "$il_from" &
-    fi
-    il_p1=$!
-    {
-      il_until_gone "$il_d"
-      il_size "$il_d"
-      il_state
-      [ "$il_watch" = 1 ] || kill "$il_p1"
-    } &
-    il_p2=$!
-    read -r il_x
-    il_r=$?
-    kill $il_p1 $il_p2 2>/dev/null
-    wait $il_p1 $il_p2 2>/dev/null
-    [ "$il_r" = 0 ] || exit 0
-  else
-    il_size "$il_d"
-    il_state
+  [ "$il_w" = running ] || il_size "$il_d"
+  il_state
+  if [ "$il_w" != running ]; then
     il_tail "$il_d" "$il_from"
+  elif il_await; then
+    # It has ended so soon that nobody had to watch its log.
+    il_new "$1"
+    il_size "$il_d"
+    il_tail "$il_d" "$il_from"
+  else
+    il_watch_log "$il_from"
   fi
   printf %s "$3"
+}
+
+# The end of il_d, reported in the background
+il_report() {
+  il_until_gone "$il_d"
+  il_size "$il_d"
+  il_state
+  [ -z "$1" ] || kill "$1"
+}
+
+il_client() {
+  read -r il_x || il_x=gone
+  kill "$@" 2>/dev/null
+  wait "$@" 2>/dev/null
+  [ "$il_x" != gone ] || exit 0
+}
+
+# Until the client says "rest", for the body has ended, or "watch", for it takes its time
+il_await() {
+  il_report '' &
+  il_client $!
+  [ "$il_x" = rest ]
+}
+
+il_watch_log() {
+  il_tools
+  if [ "$il_watch" = 1 ]; then
+    tail -c "+$(($1 + 1))" -f "$il_d/out" 2>/dev/null &
+    il_p1=$!
+    il_report '' &
+  else
+    il_pump "$il_d" "$1" &
+    il_p1=$!
+    il_report $il_p1 &
+  fi
+  il_client $il_p1 $!
 }
 
 # Which tail is it? Those of coreutils wait for inotify, others poll.
@@ -285,7 +321,7 @@ il_ask() {
     (
       umask "$il_um"
       eval "$2"
-    ) </dev/null
+    ) </dev/null 5>&-
     printf '.%s' "$?"
   )
   il_say asked "${il_x##*.}"
@@ -305,9 +341,20 @@ il_pick() {
   command -v flock >/dev/null 2>&1 || il_flock='busybox flock'
 }
 
+# Spare directories that were never used; those handed to a runner are the runner's.
+il_leave() {
+  set --
+  while [ "$il_k" -lt "$il_km" ]; do
+    set -- "$@" "$il_sd/spare/$il_n.$il_k"
+    il_k=$((il_k + 1))
+  done
+  set -- "$@" ${il_nursed:+"$il_nursed"}
+  [ $# = 0 ] || rm -rf "$@"
+}
+
 # nonce, state directory or empty, digest of the tools, mark, words that name sh
 il_open() {
-  il_n=$1 il_sd=$2 il_dg=$3 il_sh=$5 il_e= il_k=0 il_km=0 il_batch=1 il_watch= il_detach=
+  il_n=$1 il_sd=$2 il_dg=$3 il_sh=$5 il_e= il_k=0 il_km=0 il_batch=1 il_watch= il_detach= il_nursed=
   il_um=$(umask)
   umask 077
   il_boot=-
@@ -331,7 +378,7 @@ il_open() {
   fi
   [ -r "/proc/$$/stat" ] || { il_say failed no_proc; return 0; }
   il_pick
-  trap '[ "$il_km" = 0 ] || rm -rf "$il_sd/spare/$il_n".*' EXIT
+  trap il_leave EXIT
   il_m=
   { read -r il_m </etc/machine-id; } 2>/dev/null
   il_say fact machine "$il_m"

@@ -37,6 +37,7 @@ il_find_group() {
   il_group=none
   [ "$il_b" = "$il_boot" ] || return 0
   { read -r il_g il_gs <"$1/body"; } 2>/dev/null || return 0
+  case $il_g in '' | *[!0-9]*) return 0 ;; esac
   { read -r il_l <"/proc/$il_g/stat"; } 2>/dev/null || { il_group=$il_g; return 0; }
   set -- ${il_l##*) }
   if [ "${20}" = "$il_gs" ] && [ "$3" = "$il_g" ]; then il_group=$il_g; fi
