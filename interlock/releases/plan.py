@@ -37,6 +37,7 @@ def _rollout(intent: Mapping[str, Any]) -> Rollout:
     return Rollout(
         name=title_of(intent)[:100],
         steps=steps,
+        gate=_gate(intent),
         put_back=put_back if intent["put_back"] else (),
         hosts=tuple(_host(intent, host) for host in intent["hosts"]),
         batches=tuple(intent["batches"]),
@@ -44,6 +45,13 @@ def _rollout(intent: Mapping[str, Any]) -> Rollout:
         bake=intent["bake"],
         confirm=tuple(intent["confirm"]),
     )
+
+
+def _gate(intent: Mapping[str, Any]) -> tuple[StepPlan, ...]:
+    """After its time of proof a batch has to be healthy still, or the next one does not begin."""
+    if not intent["bake"] or intent["action"] == "delete":
+        return ()
+    return (_script(intent, "health", named="still healthy"),)
 
 
 def _host(intent: Mapping[str, Any], host: Mapping[str, Any]) -> HostPlan:
@@ -103,7 +111,7 @@ def _step(
     return StepPlan(name, kind, params, timeout=timeout, on_lost="retry", mutates=mutates)
 
 
-def _script(intent: Mapping[str, Any], what: str) -> StepPlan:
+def _script(intent: Mapping[str, Any], what: str, named: str = "") -> StepPlan:
     settings = intent["settings"]
     seconds = {
         "stop": settings["stop_timeout"] + 30,
@@ -122,6 +130,6 @@ def _script(intent: Mapping[str, Any], what: str) -> StepPlan:
     # Nobody can promise that somebody's start script may run twice; asking for health may be repeated.
     asks = what == "health"
     return StepPlan(
-        what, "service_script", params, timeout=seconds,
+        named or what, "service_script", params, timeout=seconds,
         on_lost="retry" if asks else "hold", mutates=not asks,
     )  # fmt: skip

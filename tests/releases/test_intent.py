@@ -238,6 +238,18 @@ def test_the_steps_of_each_action(
     assert without.stages[-1].branches[0].put_back == ()
 
 
+def test_a_time_of_proof_ends_with_a_look_at_the_health(shop: Shop) -> None:
+    def gate(action: str, version: str | None, bake: int) -> list[str]:
+        rollout = (
+            plan_of(shop.preview(action, version, hosts=["qa-1"], bake=bake).intent).stages[-1].branches[0]
+        )
+        assert isinstance(rollout, Rollout)
+        return [str(step.params["what"]) for step in rollout.gate]
+
+    assert gate("upgrade", "v2", 60) == gate("revert", "v0", 60) == ["health"]
+    assert gate("upgrade", "v2", 0) == gate("delete", None, 60) == []
+
+
 def test_where_a_host_is_belongs_to_what_was_approved(shop: Shop) -> None:
     before = shop.preview().plan_hash
     for changed in ({"address": "other.example.com"}, {"port": 2022}, {"user": "deploy"}):

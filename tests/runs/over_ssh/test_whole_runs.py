@@ -9,139 +9,25 @@ import http.server
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from django.conf import settings
-from django.db import connections
 
 from demo.hosts import DemoHosts
-from interlock.fleet.services import create_credential, create_environment, create_host, set_grants
 from interlock.lifecycle.run.plan import StepPlan
 from interlock.remote import Body, HostSpec, Links, PrivateKeyAuth
 from interlock.runs import approvals, services, wake
-from interlock.runs.adhoc import RolloutAsked, start_adhoc
+from interlock.runs.adhoc import start_adhoc
 from interlock.runs.models import Approval, LogHead, Run, Target
-from interlock.runs.queries import body_of, log_bytes
-from interlock.runs.reconciler import Reconciler
 from interlock.runs.worker import work
 from interlock.runs.worker.process import Worker
 from interlock.vault.services import put
-from tests.cast import Cast, make_cast
+from tests.runs.over_ssh.field import Field, ended, until, working
 
 pytestmark = [pytest.mark.ssh, pytest.mark.django_db(transaction=True, databases=list(settings.DATABASES))]
-T = TypeVar("T")
 SECRET = "a-secret-of-some-length"
-
-
-@pytest.fixture(scope="module")
-def machines(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[DemoHosts]:
-    place = 1 + int(worker_id.removeprefix("gw") or 0) if worker_id.startswith("gw") else 1
-    hosts = DemoHosts(tmp_path_factory.mktemp("hosts"), count=3, base=f"127.79.{place}", port=2422)
-    hosts.start()
-    yield hosts
-    hosts.stop()
-
-
-@dataclass
-class Field:
-    """Hosts of a project, and where bodies leave what they did."""
-
-    cast: Cast
-    machines: DemoHosts
-    folder: Path
-    ids: list[int]
-
-    def rollout(self, *steps: StepPlan, hosts: int = 1) -> RolloutAsked:
-        return RolloutAsked(name="on hosts", hosts={"ids": self.ids[:hosts]}, steps=steps)
-
-    def start(self, *stages: StepPlan | RolloutAsked, secrets: tuple[str, ...] = ()) -> Run:
-        parameters = {"PLACE": str(self.folder)}
-        return start_adhoc(
-            by=self.cast.ann,
-            project_id=self.cast.project_id,
-            title="over ssh",
-            stages=[[stage] for stage in stages],
-            parameters=parameters,
-            secrets=secrets,
-        )
-
-    def target(self, run: Run, step: str) -> Target:
-        return Target.objects.select_related("step", "lane").get(step__run=run, step__name=step)
-
-    def log(self, target: Target, try_number: int | None = None) -> str:
-        body = body_of(target, try_number)
-        run_id = target.step.run_id
-        return log_bytes(by=self.cast.ann, run_id=run_id, body=body, offset=0, limit=10**6).data.decode()
-
-    def left(self, name: str) -> str:
-        return (self.folder / name).read_text()
-
-    def alive(self) -> list[str]:
-        """Processes of bodies: they know the place."""
-        found = []
-        for environ in Path("/proc").glob("[0-9]*/environ"):
-            with contextlib.suppress(OSError):
-                if f"PLACE={self.folder}".encode() in environ.read_bytes().split(b"\0"):
-                    found.append(environ.parent.name)
-        return found
-
-
-@pytest.fixture
-def field(machines: DemoHosts, tmp_path: Path) -> Field:
-    cast = make_cast()
-    environment = create_environment(by=cast.root, name="staging", position=1)
-    set_grants(by=cast.root, environment_id=environment.id, project_ids=[cast.project_id])
-    key = machines.client_key.read_text()
-    credential = create_credential(by=cast.root, name="key", kind="private_key", value=key)
-    ids = [
-        create_host(
-            by=cast.root,
-            name=host.name,
-            address=host.address,
-            port=host.port,
-            user=host.user,
-            environment_id=environment.id,
-            credential_id=credential.id,
-            state_dir=str(tmp_path / f"state-{host.name}"),
-            host_keys=[host.host_key],
-        ).id
-        for host in machines.hosts
-    ]
-    return Field(cast, machines, tmp_path, ids)
-
-
-@contextlib.contextmanager
-def working() -> Iterator[Worker]:
-    worker, reconciler = Worker(), Reconciler(owns_database=True)
-    worker.start()
-    reconciler.start()
-    wake.serve_here(worker.offer_quietly, worker.stop_run)
-    try:
-        yield worker
-    finally:
-        wake.serve_here(None, None)
-        reconciler.stop()
-        worker.stop()
-        connections.close_all()
-
-
-def until(look: Callable[[], T], seconds: float = 30) -> T:
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-    return found
-
-
-def ended(run: Run, *statuses: str) -> str:
-    wanted = statuses or ("succeeded", "failed", "rejected", "canceled")
-    rows = Run.objects.filter(id=run.id, status__in=wanted)
-    until(rows.exists)
-    return rows.get().status
 
 
 class Site(http.server.BaseHTTPRequestHandler):
