@@ -124,30 +124,31 @@ def view(row: Entry) -> EntryView:
 def deliver_due(limit: int = 100) -> int:
     """Carry out what is due; returns how many were. A failing consumer is called again, ever later."""
     now = datetime.now(UTC)
-    done = 0
     due = Outgoing.objects.filter(due_at__lte=now, consumer__in=list(_consumers)).order_by("due_at", "id")
-    for row_id, due_at in list(due.values_list("id", "due_at")[:limit]):
-        with writing():
-            taken = Outgoing.objects.filter(id=row_id, due_at=due_at).update(
-                due_at=now + TAKEN_FOR, tries=F("tries") + 1
-            )
-        if taken:
-            done += _deliver(row_id)
-    return done
+    return sum(_deliver(row_id, due_at) for row_id, due_at in list(due.values_list("id", "due_at")[:limit]))
 
 
-def _deliver(row_id: int) -> int:
-    row = Outgoing.objects.select_related("entry").get(id=row_id)
+def _deliver(row_id: int, due_at: datetime) -> int:
+    # From now, not from the start of the round: those before it may have taken long.
+    until = datetime.now(UTC) + TAKEN_FOR
+    if not _postpone(row_id, due_at, until, tries=F("tries") + 1):
+        return 0
+    row = Outgoing.objects.select_related("entry").filter(id=row_id, due_at=until).first()
+    if row is None:  # we were so slow that somebody else took it
+        return 0
     try:
         _consumers[row.consumer][1](view(row.entry))
     except Exception as error:
         log.exception("consumer_failed", consumer=row.consumer, entry=row.entry_id)
-        pause = min(2**row.tries, LONGEST_PAUSE)
-        with writing():
-            Outgoing.objects.filter(id=row_id).update(
-                due_at=datetime.now(UTC) + timedelta(seconds=pause), error=repr(error)[:2000]
-            )
+        pause = timedelta(seconds=min(2**row.tries, LONGEST_PAUSE))
+        _postpone(row_id, until, datetime.now(UTC) + pause, error=repr(error)[:2000])
         return 0
     with writing():
         Outgoing.objects.filter(id=row_id).delete()
     return 1
+
+
+def _postpone(row_id: int, due_at: datetime, until: datetime, **columns: object) -> bool:
+    """Unless it is no longer due at that time, for then it is somebody else's."""
+    with writing():
+        return bool(Outgoing.objects.filter(id=row_id, due_at=due_at).update(due_at=until, **columns))
