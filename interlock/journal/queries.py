@@ -27,9 +27,5 @@ def entries(
 
 
 def count_acts(act: str, *, actor_name: str, since: datetime) -> int:
-    return Entry.objects.filter(act=act, at__gte=since, actor_name=actor_name).count()
-
-
-def count_of(*, act: str, actor_name: str, since: datetime) -> int:
     """How often somebody of that name has done it lately."""
-    return Entry.objects.filter(act=act, actor_name=actor_name, at__gte=since).count()
+    return Entry.objects.filter(act=act, at__gte=since, actor_name=actor_name).count()
