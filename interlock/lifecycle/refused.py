@@ -1,5 +1,8 @@
 """The one exception of a refused request."""
 
+from collections.abc import Sequence
+from typing import Any
+
 
 class Refused(Exception):
     """A request that the rules do not allow; nothing was changed.
@@ -29,3 +32,11 @@ def missing(code: str, **facts: object) -> Refused:
 
 def forbidden(code: str, **facts: object) -> Refused:
     return Refused(code, kind="forbidden", **facts)
+
+
+class Unfit(Refused):
+    """Refused for several faults at once, each with its place, code and facts."""
+
+    def __init__(self, code: str, faults: Sequence[Any], **facts: object) -> None:
+        super().__init__(code, kind="invalid", count=len(faults), **facts)
+        self.faults = tuple(faults)

@@ -10,6 +10,7 @@ from interlock.accounts.caller import Caller
 from interlock.accounts.rights import require
 from interlock.fleet.queries import select_hosts
 from interlock.journal.transactions import writing
+from interlock.lifecycle.fields import Env
 from interlock.lifecycle.refused import invalid
 from interlock.lifecycle.run.plan import (
     HostPlan,
@@ -22,12 +23,9 @@ from interlock.lifecycle.run.plan import (
     to_json,
 )
 from interlock.runs import services
-from interlock.runs.kinds.bodies import check_env
+from interlock.runs.kinds.base import declared
 from interlock.runs.models import Run
 from interlock.vault.services import references
-
-# Kinds whose parameters stand for themselves; the others belong to builds and releases, which fill them.
-KINDS = frozenset({"command", "script", "approval", "wait", "probe"})
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,8 @@ def start_adhoc(
     """Make the run and start it."""
     require(by, "operate", project_id)
     given = dict(parameters or {})
-    check_env({"env": given})
+    for fault in Env().faults(given, ("parameters",)):
+        raise fault.refused()
     plan = Plan(tuple(Stage(tuple(_branch(by, project_id, asked) for asked in stage)) for stage in stages))
     with writing():
         run = services.create_run(
@@ -101,5 +100,5 @@ def _branch(by: Caller, project_id: int, asked: StepPlan | RolloutAsked) -> Step
 
 
 def _check_kind(step: StepPlan) -> None:
-    if step.kind not in KINDS:
-        raise invalid("kind_not_known", step=step.name, step_kind=step.kind, known=", ".join(sorted(KINDS)))
+    if step.kind not in declared():
+        raise invalid("kind_not_known", step=step.name, step_kind=step.kind, known=", ".join(declared()))

@@ -7,6 +7,8 @@ from pathlib import Path
 from tests.architecture.source import Module, called_name, calls, modules, strings
 
 REFUSALS = ("Refused", "invalid", "missing", "forbidden")
+# Faults are told by the dozen, each with its place in front of its code.
+FAULTS = {"Unfit": 0, "unfit": 0, "Fault": 1, "fault": 1, "_Unreadable": 1}
 PLACEHOLDER = re.compile(r"%\((\w+)\)")
 NOT_FACTS = {"kind"}
 
@@ -28,9 +30,9 @@ def refusals_without_sentence(root: Path) -> list[str]:
     faults = []
     for module in modules(root, "interlock"):
         for call in refusals(module):
-            codes = possible_codes(call.args[0]) if call.args else set()
+            codes = possible_codes(call)
             faults += [module.fault(call, f"no sentence for {code!r}") for code in codes - table.keys()]
-            if has_only_named_facts(call):
+            if has_only_named_facts(call) and called_name(call) in REFUSALS:
                 given = {keyword.arg or "" for keyword in call.keywords} - NOT_FACTS
                 wanted = {fact for code in codes for fact in PLACEHOLDER.findall(table.get(code, ""))}
                 faults += [
@@ -41,14 +43,19 @@ def refusals_without_sentence(root: Path) -> list[str]:
 
 
 def refusals(module: Module) -> list[ast.Call]:
-    return list(calls(module.tree, *REFUSALS))
+    return list(calls(module.tree, *REFUSALS, *FAULTS))
 
 
-def possible_codes(argument: ast.expr) -> set[str]:
+def possible_codes(call: ast.Call) -> set[str]:
+    place = FAULTS.get(called_name(call), 0)
+    return constants(call.args[place]) if len(call.args) > place else set()
+
+
+def constants(argument: ast.expr) -> set[str]:
     if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
         return {argument.value}
     if isinstance(argument, ast.IfExp):
-        return possible_codes(argument.body) | possible_codes(argument.orelse)
+        return constants(argument.body) | constants(argument.orelse)
     return set()
 
 

@@ -5,11 +5,12 @@ A kind is one object with a name. Other contexts register theirs in their ``apps
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol, TypeVar
 
+from interlock.lifecycle.fields import Fault, Field, Record
 from interlock.lifecycle.refused import invalid
 from interlock.lifecycle.run.plan import HostPlan, StepPlan
 from interlock.lifecycle.run.states import StepStatus
@@ -98,6 +99,31 @@ class Kind(Protocol):
     def carry_out(self, work: Work) -> Awaitable[Outcome]: ...
 
 
+class Declared:
+    """A kind whose parameters people write: in templates, and for runs of this once.
+
+    ``fields`` say what each may be, ``rules`` what only all of them together can break.
+    """
+
+    name: str
+    fields: Mapping[str, Field] = {}
+    on_hosts = True  # whether it can be a rollout's step
+
+    def faults(self, params: Mapping[str, Any], *, on_hosts: bool) -> list[Fault]:
+        """All that is wrong, each with its path inside the parameters."""
+        if on_hosts and not self.on_hosts:
+            return [Fault((), "kind_not_on_hosts", {"step": self.name, "step_kind": self.name})]
+        # What is mistaken in itself is no matter for the rules.
+        return list(Record(self.fields).faults(params, ())) or list(self.rules(params))
+
+    def rules(self, params: Mapping[str, Any]) -> Iterator[Fault]:
+        return iter(())
+
+    def check(self, params: Mapping[str, Any], *, on_hosts: bool) -> None:
+        for fault in self.faults(params, on_hosts=on_hosts):
+            raise fault.refused()
+
+
 # Kinds that only compute: they get no work, no log and no secrets.
 INSTANT: set[str] = set()
 _kinds: dict[str, Kind] = {}
@@ -114,6 +140,11 @@ def find(name: str) -> Kind | None:
 
 def names() -> list[str]:
     return sorted(_kinds)
+
+
+def declared() -> dict[str, Declared]:
+    """The kinds that may be written in templates; the others are filled by builds and releases."""
+    return {name: kind for name, kind in sorted(_kinds.items()) if isinstance(kind, Declared)}
 
 
 def check_step(step: StepPlan, *, on_hosts: bool) -> None:

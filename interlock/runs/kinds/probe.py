@@ -7,17 +7,15 @@ the address of the host at hand. A command is run on the host.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
 
 from interlock.fleet.queries import host_spec
-from interlock.lifecycle.refused import invalid
+from interlock.lifecycle.fields import BodyText, Fault, Field, Number, Path, Record, Text
 from interlock.lifecycle.run.states import StepStatus
-from interlock.runs.kinds.base import SUCCEEDED, Outcome, Work
-from interlock.runs.kinds.bodies import check_names, check_text
-from interlock.runs.kinds.waits import check_seconds
+from interlock.runs.kinds.base import SUCCEEDED, Declared, Outcome, Work
 
 TRY_SECONDS = 5.0
 BODY_LIMIT = 256 * 1024
@@ -40,36 +38,31 @@ exit 1
 """
 
 
-class Probe:
+class Url(Field):
+    def faults(self, value: Any, path: Path) -> Iterator[Fault]:
+        if (
+            not isinstance(value, str)
+            or not value.startswith(("http://", "https://"))
+            or "\0" in value
+            or len(value) > 2000
+        ):
+            yield Fault(path, "url_unfit", {"url": str(value)[:100]})
+
+
+class Probe(Declared):
     name = "probe"
+    fields = {
+        "http": Record({"url": Url(required=True), "status": Number(100, 599), "contains": Text(4000)}),
+        "tcp": Record({"host": Text(255), "port": Number(1, 65535, required=True)}),
+        "command": BodyText(),
+        "attempts": Number(1, 10_000),
+        "interval": Number(0.1, 3600, whole=False),
+        "successes": Number(1, 100),
+    }
 
-    def check(self, params: Mapping[str, Any], *, on_hosts: bool) -> None:
-        check_names(params, {"http", "tcp", "command", "attempts", "interval", "successes"})
-        asked = [name for name in ("http", "tcp", "command") if name in params]
-        if len(asked) != 1:
-            raise invalid("probe_asks_one_thing")
-        if "command" in params:
-            check_text(params, "command")
-        if "http" in params:
-            self._check_http(params["http"])
-        if "tcp" in params:
-            target = params["tcp"]
-            if not isinstance(target, Mapping) or set(target) - {"host", "port"} or "port" not in target:
-                raise invalid("param_not_a_mapping", param="tcp")
-            check_seconds(target, "port", least=1, most=65535)
-        for name, most in (("attempts", 10_000), ("successes", 100)):
-            if name in params:
-                check_seconds(params, name, least=1, most=most)
-        if "interval" in params:
-            check_seconds(params, "interval", least=0.1, most=3600)
-
-    def _check_http(self, http: object) -> None:
-        if not isinstance(http, Mapping):
-            raise invalid("param_not_a_mapping", param="http")
-        check_names(http, {"url", "status", "contains"})
-        url = str(http.get("url", ""))
-        if not url.startswith(("http://", "https://")) or len(url) > 2000:
-            raise invalid("url_unfit", url=url[:100])
+    def rules(self, params: Mapping[str, Any]) -> Iterator[Fault]:
+        if sum(name in params for name in ("http", "tcp", "command")) != 1:
+            yield Fault((), "probe_asks_one_thing")
 
     async def carry_out(self, work: Work) -> Outcome:
         params = work.step.params
