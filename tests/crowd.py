@@ -10,10 +10,20 @@ from interlock.catalog.models import Instance, Lock, Service, Version
 from interlock.fleet.models import Credential, Environment, Grant, Host, HostGroup, HostKey
 from interlock.journal.models import Entry
 from interlock.releases.models import Release
-from interlock.runs.models import Approval, Lane, Run, Step, Target
+from interlock.runs.models import (
+    Approval,
+    Lane,
+    Run,
+    Step,
+    Target,
+    Task,
+    Template,
+    TemplateVersion,
+)
 from interlock.vault.models import Secret, SecretVersion
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
+TEMPLATE = "stages: [{name: ask, kind: approval}]"
 
 
 class Crowd:
@@ -31,6 +41,7 @@ class Crowd:
         self._places(names)
         self._catalog(names)
         self._runs(names)
+        self._templates(names)
 
     def _people(self, names: list[str]) -> None:
         people = Person.objects.bulk_create([Person(username=name) for name in names])
@@ -174,6 +185,23 @@ class Crowd:
         )
         Approval.objects.bulk_create(
             [Approval(run_id=s.run_id, step=s, round=1, plan_hash="x", opened_at=NOW) for s in asked]
+        )
+
+    def _templates(self, names: list[str]) -> None:
+        facts = {"project_id": self.project_id, "created_at": NOW}
+        templates = Template.objects.bulk_create(
+            [Template(name=name, current=len(names), **facts) for name in names]
+        )
+        versions = [(templates[-1], number) for number in range(1, len(names) + 1)]
+        versions += [(template, len(names)) for template in templates[:-1]]
+        TemplateVersion.objects.bulk_create(
+            [
+                TemplateVersion(template=template, number=number, text=TEMPLATE, created_at=NOW)
+                for template, number in dict.fromkeys(versions)
+            ]
+        )
+        Task.objects.bulk_create(
+            [Task(name=t.name, template=templates[-1], updated_at=NOW, **facts) for t in templates]
         )
 
     def add_lanes(self, run_id: int, step_id: int, inner_id: int) -> None:

@@ -15,14 +15,14 @@ from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from interlock.lifecycle.refused import Refused
+from interlock.lifecycle.refused import Refused, Unfit
 from interlock.words import sentence
 
 log = structlog.get_logger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 STATUS = {"invalid": 422, "missing": 404, "forbidden": 403, "conflict": 409}
-ERRORS_TOLD = 50
+ERRORS_TOLD = 100
 _CODES = {403: "not_allowed_here", 404: "not_found"}
 
 
@@ -51,7 +51,20 @@ def problem(
 
 
 def refusal(error: Refused) -> HttpResponse:
-    return problem(STATUS[error.kind], error.code, error.facts)
+    faults = error.faults[:ERRORS_TOLD] if isinstance(error, Unfit) else ()
+    return problem(STATUS[error.kind], error.code, error.facts, [told(fault) for fault in faults])
+
+
+def told(fault: Any) -> dict[str, Any]:
+    """A fault of a template, with its line, or of a value."""
+    return {
+        "loc": [str(part)[:100] for part in fault.path],
+        "code": fault.code,
+        "msg": sentence(fault.code, fault.facts),
+        "line": getattr(fault, "line", None),
+        "column": getattr(fault, "column", None),
+        "facts": dict(fault.facts),
+    }
 
 
 def not_signed_in() -> HttpResponse:

@@ -80,15 +80,18 @@ def granted(project_id: int) -> QuerySet[Host]:
     return Host.objects.filter(environment_id__in=environments)
 
 
-def select_hosts(*, by: Caller, project_id: int, selector: Mapping[str, Any]) -> list[HostRow]:
+def select_hosts(
+    *, by: Caller, project_id: int, selector: Mapping[str, Any], by_name: bool = False
+) -> list[HostRow]:
     """Hosts of the project by ids, names, groups, labels, environment or all; narrowed by each given.
 
-    An id or name that is not there, or not the project's to use, refuses the whole selection.
+    An id or name that is not there, or not the project's to use, refuses the whole selection. ``by_name``:
+    the project knew these ids before, so the refusal may tell the names of those it has lost.
     """
     hosts = granted(project_id)
     ids, names = selector.get("ids"), selector.get("names")
     if ids is not None:
-        _all_there(hosts, "id", ids)
+        _all_there(hosts, "id", ids, by_name=by_name)
         hosts = hosts.filter(id__in=ids)
     if names is not None:
         _all_there(hosts, "name", names)
@@ -105,11 +108,13 @@ def select_hosts(*, by: Caller, project_id: int, selector: Mapping[str, Any]) ->
     return [row for row in rows if all(row.labels.get(k) == v for k, v in labels.items())]
 
 
-def _all_there(hosts: QuerySet[Host], field: str, wanted: Sequence[Any]) -> None:
+def _all_there(hosts: QuerySet[Host], field: str, wanted: Sequence[Any], *, by_name: bool = False) -> None:
     known = set(hosts.filter(**{f"{field}__in": list(wanted)}).values_list(field, flat=True))
-    lacking = [str(value) for value in wanted if value not in known]
+    lacking = [value for value in wanted if value not in known]
     if lacking:
-        raise missing("host_not_known", hosts=", ".join(lacking[:20]))
+        told = lacking[:20]
+        names = dict(Host.objects.filter(id__in=told).values_list("id", "name")) if by_name else {}
+        raise missing("host_not_known", hosts=", ".join(str(names.get(value, value)) for value in told))
 
 
 def host_rows(hosts: QuerySet[Host]) -> list[HostRow]:

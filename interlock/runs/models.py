@@ -30,6 +30,7 @@ class Run(models.Model):
     parameters = models.JSONField(default=dict)
     secrets = models.JSONField(default=dict)  # parameter name -> [secret id, version number]
     requested_by = models.JSONField(default=dict)  # Actor: kind, id, name
+    made_from = models.JSONField(default=dict)  # of a task's run: task, template, number, values, hosts
     rerun_of = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
@@ -228,3 +229,54 @@ class Guard(models.Model):
     name = models.CharField(max_length=32, primary_key=True)
     holder = models.CharField(max_length=36)
     until = models.DateTimeField()
+
+
+class Template(models.Model):
+    """An ordered arrangement of steps with parameters; cannot run by itself."""
+
+    project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=100)
+    current = models.PositiveIntegerField(default=0)  # number of the newest version
+    archived_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=150)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "name"], name="template_once")]
+
+
+class TemplateVersion(models.Model):
+    """What was saved once, as it was written; never changed."""
+
+    template = models.ForeignKey(Template, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    text = models.TextField()
+    note = models.CharField(max_length=256, blank=True)
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=150)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["template", "number"], name="template_version_once"),
+            models.CheckConstraint(condition=Q(number__gte=1), name="template_version_number"),
+        ]
+
+
+class Task(models.Model):
+    """A template with values and hosts; can be run."""
+
+    project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, related_name="+")
+    template = models.ForeignKey(Template, on_delete=models.PROTECT, related_name="tasks")
+    name = models.CharField(max_length=100)
+    description = models.CharField(max_length=256, blank=True)
+    values = models.JSONField(default=dict)  # parameter -> value; of a secret its name
+    hosts = models.JSONField(null=True)  # a selector; null = it works on no hosts
+    disabled = models.CharField(max_length=256, blank=True)  # why it cannot be run
+    version = models.PositiveIntegerField(default=1)  # rises with every change
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=150)
+    updated_at = models.DateTimeField()
+    updated_by = models.CharField(max_length=150)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "name"], name="task_once")]

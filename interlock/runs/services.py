@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from interlock.accounts.caller import Caller
 from interlock.accounts.rights import require
@@ -59,6 +59,8 @@ def create_run(
     by: Actor,
     parameters: Mapping[str, str] | None = None,
     secrets: Mapping[str, list[int]] | None = None,
+    made_from: Mapping[str, Any] | None = None,
+    rerun_of: int | None = None,
 ) -> Run:
     """A run with its plan frozen, not started. The caller has checked rights."""
     check_plan(plan)
@@ -72,6 +74,8 @@ def create_run(
             plan_hash=plan_hash,
             parameters=dict(parameters or {}),
             secrets=dict(secrets or {}),
+            made_from=dict(made_from or {}),
+            rerun_of_id=rerun_of,
             requested_by={"kind": by.kind, "id": by.id, "name": by.name},
             created_at=now(),
         )

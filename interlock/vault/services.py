@@ -103,12 +103,17 @@ def reveal(secret_id: int, number: int | None = None) -> str:
 def references(names: Iterable[str], project_id: int) -> dict[str, list[int]]:
     """name -> [secret id, number of its newest version], to be frozen into a run."""
     wanted = set(names)
-    rows = Secret.objects.filter(project_id=project_id, name__in=wanted)
-    found = {row.name: [row.id, row.current] for row in rows}
+    found = known_references(wanted, project_id)
     lacking = sorted(wanted - set(found))
     if lacking:
         raise missing("secrets_not_known", names=", ".join(lacking[:20]))
     return found
+
+
+def known_references(names: Iterable[str], project_id: int) -> dict[str, list[int]]:
+    """The same of those that are there."""
+    rows = Secret.objects.filter(project_id=project_id, name__in=set(names))
+    return {row.name: [row.id, row.current] for row in rows}
 
 
 def rotate(*, by: Caller) -> int:

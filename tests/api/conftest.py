@@ -29,6 +29,16 @@ from interlock.lifecycle.version import VersionStatus
 from tests.cast import Cast, make_cast, person
 
 Json = dict[str, Any]
+TEMPLATE = """\
+help: {en: Says a word, zh: 说一个词}
+parameters:
+  - {name: word, required: true, help: What to say}
+stages:
+  - {name: May I, kind: approval}
+  - rollout:
+      name: Say
+      steps: [{name: say, kind: command, command: echo "$PARAM_WORD"}]
+"""
 WRITES = {"POST": 201, "PUT": 200, "PATCH": 200, "DELETE": 200}
 
 
@@ -135,6 +145,14 @@ class Shop:
         step = {"name": "ask", "kind": "approval", "params": {"not_requester": True}}
         body = {"project_id": self.project, "title": "Ask first", "stages": [[{"step": step}]]}
         made: Json = self.ann.post("/runs", body)
+        return made
+
+    def task(self, **more: Any) -> Json:
+        """Of a template that says a word on all hosts, when Bob agrees."""
+        body = {"project_id": self.project, "name": "Say", "text": TEMPLATE}
+        template = self.dee.post("/templates", body)["id"]
+        asked = {"project_id": self.project, "template_id": template, "name": "Say it", "hosts": "all"}
+        made: Json = self.dee.post("/tasks", {**asked, **more})
         return made
 
     def release(self, **more: Any) -> Json:

@@ -32,6 +32,9 @@ LISTS = {
     "/runs/{run_id}/lanes",
     "/approvals",
     "/journal",
+    "/templates",
+    "/templates/{template_id}/versions",
+    "/tasks",
 }
 SINGLE = {
     "/hosts/{host_id}",
@@ -40,9 +43,16 @@ SINGLE = {
     "/instances/{instance_id}",
     "/releases/{release_id}",
     "/runs/{run_id}",
+    "/templates/{template_id}",
+    "/templates/{template_id}/versions/{number}",
+    "/templates/{template_id}/compare",
+    "/tasks/{task_id}",
     "/me",
 }
-MORE = {"/services/{service_id}/versions-for": {"action": "upgrade"}}
+MORE = {
+    "/services/{service_id}/versions-for": {"action": "upgrade"},
+    "/templates/{template_id}/compare": {"old": 1, "new": 1},
+}
 # Elsewhere: the stream and the log (their own tests), and builds, which are read one by one.
 ELSEWHERE = {"/runs/{run_id}/events", "/runs/{run_id}/logs/{body}", "/builds/{build_id}", "/health"}
 MOST = 16  # for any page: who asks, what may they see, the page, and what hangs on its rows
@@ -80,6 +90,9 @@ def _ids(shop: Shop, run_id: int) -> Json:
         "version_id": shop.versions["v1"],
         "host_id": host,
         "instance_id": instance,
+        "task_id": shop.root.get("/tasks", limit=1)["items"][0]["id"],
+        "template_id": shop.root.get("/templates", limit=1)["items"][0]["id"],
+        "number": 1,
     }
 
 

@@ -6,11 +6,14 @@ from interlock.api.schemas.pieces import Answered, Json
 
 
 class Fault(Answered):
-    """Where a request does not fit."""
+    """Where a request does not fit; ``line`` and ``column``, from 1, where it holds a template's text."""
 
     loc: list[str]
     code: str
     msg: str
+    line: int | None = None
+    column: int | None = None
+    facts: Json = {}
 
 
 class Problem(Answered):

@@ -109,7 +109,23 @@ class Verb(Answered):
     text: str
 
 
+class MadeFrom(Answered):
+    """The task and the version of the template that it was then; names as they were."""
+
+    task_id: int
+    task: str
+    template_id: int
+    template: str
+    number: int
+    values: Json
+    hosts: Json | None
+
+
 class Run(RunLine):
+    """``made_from``: of a task's run. ``rerun_of``: the run that this one repeats."""
+
+    made_from: MadeFrom | None
+    rerun_of: int | None
     why: Why
     steps: list[Step]
     approvals: list[Approval]

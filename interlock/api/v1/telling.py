@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from interlock.api.auth import caller
-from interlock.api.schemas.runs import Approval, Lane, Run, RunLine, Step, Target, Verb, Vote, Why
+from interlock.api.schemas.runs import Approval, Lane, MadeFrom, Run, RunLine, Step, Target, Verb, Vote, Why
 from interlock.runs import queries
 from interlock.runs.queries import StepView, VerbView, body_of, step_body
 from interlock.words import sentence
@@ -37,6 +37,8 @@ def run(request: HttpRequest, run_id: int) -> Run:
     code, facts = view.why
     return Run(
         **_same(view.row, _LINE),
+        made_from=MadeFrom(**view.row.made_from) if view.row.made_from else None,
+        rerun_of=view.row.rerun_of_id,
         why=Why(code=code, facts=dict(facts), text=sentence(code, facts)),
         steps=[_step(step) for step in view.steps],
         approvals=[Approval(**approval(row)) for row in view.approvals],
