@@ -111,7 +111,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "interlock.web.middleware.Files",
     "interlock.web.middleware.Compress",
     "interlock.web.middleware.content_policy",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 # Nothing from elsewhere, no script or style within a page: what somebody typed can never become code.
 POLICY = "; ".join(
@@ -38,3 +39,12 @@ class Compress(GZipMiddleware):
         if response.streaming:
             return response
         return super().process_response(request, response)
+
+
+class Files(WhiteNoiseMiddleware):  # type: ignore[misc]
+    """The files of browsers: packed ones where they were laid out (assets.prepare), else as they are."""
+
+    def add_files_from_finders(self) -> None:
+        super().add_files_from_finders()
+        if self.static_root:
+            self.add_files(self.static_root, prefix=self.static_prefix)
