@@ -3,18 +3,28 @@ set -eu
 what=$WHAT unit=$UNIT allowed=$SECONDS_ALLOWED interval=$INTERVAL
 unset WHAT UNIT SECONDS_ALLOWED INTERVAL
 
+ask_systemd() {
+  if [ "$what" = health ]; then
+    systemctl is-active "$unit"
+  else
+    # systemd says of a failure only that there was one: the unit's last lines say which.
+    systemctl --no-ask-password "$what" "$unit" || {
+      code=$?
+      systemctl --no-pager --lines=20 status "$unit" || :
+      return "$code"
+    }
+  fi
+}
+
 run_script() {
-  if [ -n "$unit" ]; then
-    case $what in
-      health) systemctl is-active --quiet "$unit" ;;
-      *) systemctl "$what" "$unit" ;;
-    esac
-  elif [ -f "${INTERLOCK_FILES:-}/script" ]; then
+  if [ -f "${INTERLOCK_FILES:-}/script" ]; then
     # Its first line may name what reads it.
     case $(head -c 2 "$INTERLOCK_FILES/script") in
       '#!') chmod u+x "$INTERLOCK_FILES/script" && "$INTERLOCK_FILES/script" ;;
       *) sh "$INTERLOCK_FILES/script" ;;
     esac
+  elif [ -n "$unit" ]; then
+    ask_systemd
   elif [ -x "interlock/$what" ]; then
     "./interlock/$what"
   elif [ -f "interlock/$what" ]; then
