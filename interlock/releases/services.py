@@ -27,6 +27,7 @@ from interlock.runs.clock import now
 from interlock.runs.queries import bodies_of
 
 log = structlog.get_logger(__name__)
+PROBE_SECONDS = 15.0  # whoever looks after runs waits for this
 
 
 def preview(*, by: Caller, request: Mapping[str, Any] | ReleaseRequest) -> Intended:
@@ -161,27 +162,36 @@ def reprobe_unproven() -> int:
 
     What is found is stopped (its run has ended, nobody wants it); only proof frees a lock.
     """
-    doubted = [lock for lock in catalog.locks(by=SYSTEM_CALLER, status="unproven") if lock.host_id]
-    specs = host_specs({lock.host_id for lock in doubted if lock.host_id})
+    locks = [lock for lock in catalog.locks(by=SYSTEM_CALLER, status="unproven") if lock.host_id]
+    specs = host_specs({lock.host_id for lock in locks if lock.host_id})
+    doubted = [(lock, specs[lock.host_id]) for lock in locks if lock.host_id in specs]
+    doubts = asyncio.run(_doubts([(spec, bodies_of(lock.run_id, spec.id)) for lock, spec in doubted]))
     freed = 0
-    for lock in doubted:
-        assert lock.host_id is not None and lock.instance_id is not None
-        bodies = bodies_of(lock.run_id, lock.host_id)
-        try:
-            still = asyncio.run(_prove_still(specs[lock.host_id], bodies))
-        except RemoteError as error:
-            log.info("still_in_doubt", host=lock.host_name, run=lock.run_id, code=error.code)
-            continue
-        if still:
+    for (lock, spec), doubt in zip(doubted, doubts, strict=True):
+        if doubt:
+            log.info("still_in_doubt", host=spec.name, run=lock.run_id, code=doubt)
+        elif lock.instance_id is not None:
             release_locks(run_id=lock.run_id, still_instance_ids={lock.instance_id}, by=SYSTEM)
             freed += 1
     return freed
 
 
-async def _prove_still(spec: HostSpec, bodies: list[str]) -> bool:
+async def _doubts(hosts: list[tuple[HostSpec, list[str]]]) -> list[str]:
+    """For each host why its lock has to stay, or nothing. All at once: one that is away costs no other."""
     links = Links()
     try:
-        link = await links.get(spec)
-        return all([(await link.stop(body)).proven for body in bodies])
+        return await asyncio.gather(*(_doubt(links, spec, bodies) for spec, bodies in hosts))
     finally:
         await links.close()
+
+
+async def _doubt(links: Links, spec: HostSpec, bodies: list[str]) -> str:
+    try:
+        async with asyncio.timeout(PROBE_SECONDS):
+            link = await links.get(spec)
+            stopped = [await link.stop(body) for body in bodies]
+    except RemoteError as error:
+        return error.code
+    except TimeoutError:
+        return "no_reply"
+    return "" if all(one.proven for one in stopped) else "survivors"
