@@ -24,7 +24,9 @@ NUMBER_LONGEST = 18  # digits: what databases and JSON readers can hold
 
 # With the C library it is twenty times faster; both make the same events.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Also what YAML 1.1 took for ends of lines: nobody's editor would count lines as we do.
+_PRINTABLE = "\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
+_UNPRINTABLE = re.compile(f"[^{_PRINTABLE}]")
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]{1,3})?|[-+]?[0-9]+[eE][-+]?[0-9]{1,3}")
 _MEANINGS: dict[str, bool | None] = {"null": None, "true": True, "false": False}
@@ -47,6 +49,7 @@ class Place:
 class Document:
     """``places`` of values and ``keys`` of names, by path."""
 
+    widths: list[int]  # of the text's lines, in characters
     value: Any = None
     readable: bool = True  # else ``value`` is not whole
     places: dict[Path, Place] = field(default_factory=dict)
@@ -62,6 +65,12 @@ class Document:
             if found is not None or not path:
                 return found or Place(1, 1)
             path = path[:-1]
+
+    def inside(self, place: Place) -> Place:
+        """At its end the parser stands behind the last line; a person looks at the last line."""
+        line = min(place.line, len(self.widths))
+        width = self.widths[line - 1]
+        return Place(line, width + 1 if line < place.line else min(place.column, width + 1))
 
 
 class _Unreadable(Exception):
@@ -83,7 +92,8 @@ class _Open:
 
 def compose(text: str) -> Document:
     """Whatever the text is: a document, with its faults when it cannot be read."""
-    document = Document()
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    document = Document([len(line) for line in text.split("\n")])
     try:
         _check_text(text)
         _Composer(document).read(yaml.parse(text, Loader=_LOADER))
@@ -109,10 +119,8 @@ def _check_text(text: str) -> None:
 def _syntax(error: yaml.YAMLError, text: str) -> tuple[Place, Fault]:
     mark = getattr(error, "problem_mark", None)
     place = _place(mark) if mark is not None else Place(1, 1)
-    lines = text.splitlines() or [""]
-    # At the end the parser stands behind the last line; a person looks at the last line.
-    place = place if place.line <= len(lines) else Place(len(lines), len(lines[-1]) + 1)
-    if lines[place.line - 1][: place.column].strip(" ").startswith("\t"):
+    lines = text.split("\n")
+    if "".join(lines[place.line - 1 : place.line])[: place.column].strip(" ").startswith("\t"):
         return place, Fault((), "yaml_tab")
     problem = str(getattr(error, "problem", None) or "it breaks off")
     return place, Fault((), "yaml_unreadable", {"problem": problem[:200]})

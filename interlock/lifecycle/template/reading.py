@@ -95,7 +95,7 @@ def read(text: str, kinds: Mapping[str, KindShape]) -> Read:
         found = islice(_Reader(kinds, document.value).faults(), FAULTS_FOUND)
         faults += [(document.place_of(one), one) for one in found]
     if faults:
-        return Read(None, _told(faults))
+        return Read(None, _told([(document.inside(place), one) for place, one in faults]))
     return Read(_template(document, kinds), ())
 
 
