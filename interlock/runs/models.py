@@ -40,7 +40,8 @@ class Run(models.Model):
         constraints = [models.CheckConstraint(condition=_one_of(RunStatus), name="run_status")]
         indexes = [
             models.Index(fields=["project", "-id"], name="run_project"),
-            models.Index(fields=["origin", "origin_id"], name="run_origin"),
+            # The newest run of each task on a page: without sorting all that it ever had.
+            models.Index(fields=["origin", "origin_id", "-id"], name="run_of_origin"),
             models.Index(
                 fields=["status"],
                 condition=Q(status__in=["pending", "running", "waiting", "paused", "stopping"]),

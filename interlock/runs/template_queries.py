@@ -14,7 +14,7 @@ from interlock.lifecycle.refused import missing
 from interlock.lifecycle.template.reading import Read, read
 from interlock.lifecycle.template.template import Template as ReadTemplate
 from interlock.runs.kinds.base import declared
-from interlock.runs.models import Task, Template, TemplateVersion
+from interlock.runs.models import Run, Task, Template, TemplateVersion
 
 M = TypeVar("M", bound=Model)
 
@@ -94,15 +94,20 @@ def compare_versions(*, by: Caller, template_id: int, old: int, new: int) -> lis
 
 def tasks(
     *, by: Caller, project_id: int | None = None, template_id: int | None = None, search: str = ""
-) -> QuerySet[Task]:
-    """Newest first, with their templates."""
+) -> QuerySet[Any]:
+    """Newest first, with their templates and ``last_run_id``, ``last_run_status`` and ``last_run_at``."""
     rows = _visible(Task.objects.select_related("template"), by, project_id, search)
     if template_id is not None:
         rows = rows.filter(template_id=template_id)
-    return rows.order_by("-id")
+    last = Run.objects.filter(origin="task", origin_id=OuterRef("pk")).order_by("-id")[:1]
+    return rows.annotate(
+        last_run_id=Subquery(last.values("id")),
+        last_run_status=Subquery(last.values("status")),
+        last_run_at=Subquery(last.values("created_at")),
+    ).order_by("-id")
 
 
-def task(*, by: Caller, task_id: int) -> Task:
+def task(*, by: Caller, task_id: int) -> Any:
     row = tasks(by=by).filter(id=task_id).first()
     if row is None:
         raise missing("task_not_known", task_id=task_id)

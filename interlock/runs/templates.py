@@ -34,7 +34,7 @@ def create_template(*, by: Caller, project_id: int, name: str, text: str, note: 
             project_id=project_id, name=name, current=1, created_at=now(), created_by=by.name
         )
         _add_version(by, row, text, note)
-        append(_entry(by, row, "template.created", name=name))
+        append(_entry(by, row, "template.created", note, name=name))
     return row
 
 
@@ -52,7 +52,7 @@ def save_template(*, by: Caller, template_id: int, text: str, base: int, note: s
             )
         row.current = base + 1
         _add_version(by, row, text, note)
-        append(_entry(by, row, "template.saved", number=row.current))
+        append(_entry(by, row, "template.saved", note, number=row.current))
     return row
 
 
@@ -144,5 +144,5 @@ def _add_version(by: Caller, row: Template, text: str, note: str) -> None:
     )
 
 
-def _entry(by: Caller, row: Template, act: str, **facts: object) -> NewEntry:
-    return NewEntry(by, "template", row.id, act, project_id=row.project_id, facts=facts)
+def _entry(by: Caller, row: Template, act: str, reason: str = "", **facts: object) -> NewEntry:
+    return NewEntry(by, "template", row.id, act, project_id=row.project_id, reason=reason, facts=facts)

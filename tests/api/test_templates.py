@@ -84,6 +84,8 @@ def test_a_task_is_looked_at_and_run(shop: Shop) -> None:
     runs = shop.cy.get("/runs", origin="task", origin_id=task["id"])["items"]
     assert [line["id"] for line in runs] == [again["id"], run["id"]]
     assert Entry.objects.filter(act="task.run_asked").count() == 2
+    last = shop.cy.get("/tasks")["items"][0]["last_run"]
+    assert (task["last_run"], last["id"], last["status"]) == (None, again["id"], "waiting")
 
 
 def test_a_task_is_changed(shop: Shop) -> None:

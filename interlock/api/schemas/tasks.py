@@ -73,6 +73,12 @@ class RerunAsked(Asked):
     note: Line = ""
 
 
+class LastRun(Answered):
+    id: int
+    status: str
+    created_at: When
+
+
 class TaskLine(Answered):
     """``disabled``: why it cannot be run; empty when it can. ``version`` rises with every change."""
 
@@ -83,6 +89,7 @@ class TaskLine(Answered):
     template_id: int
     template: str
     number: int
+    last_run: LastRun | None
     disabled: str
     version: int
     created_at: When

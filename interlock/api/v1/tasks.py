@@ -14,6 +14,7 @@ from interlock.api.schemas.pieces import Json, Nothing, NothingAsked, Page, Path
 from interlock.api.schemas.runs import Run
 from interlock.api.schemas.tasks import (
     Hosts,
+    LastRun,
     NewTask,
     RerunAsked,
     Task,
@@ -45,7 +46,10 @@ def _selector(hosts: Hosts | None) -> Json | None:
 
 def _line(row: Any) -> dict[str, Any]:
     same = {name: getattr(row, name) for name in _LINE}
-    return {**same, "template": row.template.name, "number": row.template.current}
+    last = None
+    if row.last_run_id is not None:
+        last = LastRun(id=row.last_run_id, status=row.last_run_status, created_at=row.last_run_at)
+    return {**same, "template": row.template.name, "number": row.template.current, "last_run": last}
 
 
 def _task(request: HttpRequest, task_id: int) -> Task:
