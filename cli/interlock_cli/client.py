@@ -64,13 +64,15 @@ class Client:
         self.http.close()
 
     def get(self, path: str, **query: Any) -> Any:
-        return self._answer(self.request("GET", path, params=_given(query), again=True))
+        return self._answer(self.request("GET", path, params=_given(query), pauses=self._pauses[:1]))
 
     def post(self, path: str, body: Any = None, key: str = "") -> Any:
         """``key``: the request may be sent again, and is, when its answer does not come."""
         headers = {"Idempotency-Key": key} if key else {}
         content = {} if body is None else {"json": body}
-        return self._answer(self.request("POST", path, headers=headers, again=bool(key), **content))
+        return self._answer(
+            self.request("POST", path, headers=headers, pauses=self._pauses if key else (), **content)
+        )
 
     def upload(self, path: str, file: tuple[str, BinaryIO], form: Mapping[str, str]) -> Any:
         """Streamed from the disk; a large one takes as long as it takes."""
@@ -93,8 +95,9 @@ class Client:
                 break
         return {"items": items, "next": following}
 
-    def request(self, method: str, path: str, again: bool = False, **more: Any) -> httpx.Response:
-        for pause in (*self._pauses, None) if again else (None,):
+    def request(self, method: str, path: str, pauses: tuple[float, ...] = (), **more: Any) -> httpx.Response:
+        """``pauses``: between the tries of a request that does no harm when it is sent again."""
+        for pause in (*pauses, None):
             try:
                 answer = self.http.request(method, path, **more)
             except httpx.HTTPError as error:
@@ -116,7 +119,9 @@ class Client:
 
     def unreachable(self, error: httpx.HTTPError) -> Unreachable:
         why = str(error) or type(error).__name__
-        return Unreachable(f"{self.server.url} does not answer ({why}).", ["interlock servers"])
+        return Unreachable(
+            f"{self.server.url} does not answer ({why}).", ["interlock servers shows where you are signed in"]
+        )
 
     def _answer(self, answer: httpx.Response) -> Any:
         if answer.is_success and _is_json(answer):
@@ -132,10 +137,15 @@ class Client:
             said = f"{answer.status_code} {answer.reason_phrase}".strip()
             return Unreachable(f"{self.server.url} answers, but not as Interlock does ({said}).")
         if answer.status_code == 401 and not self.server.token:
-            return NotSignedIn(
-                f"You are not signed in at {self.server.url}.", [f"interlock login {self.server.url}"]
-            )
-        return Problem(answer.json())
+            return NotSignedIn(f"You are not signed in at {self.server.url}.", [self._login])
+        problem = Problem(answer.json())
+        if answer.status_code == 401 and self.server.token:
+            problem.hints.append(self._login)
+        return problem
+
+    @property
+    def _login(self) -> str:
+        return f"interlock login {self.server.url}"
 
 
 def _worth_another_try(answer: httpx.Response) -> bool:

@@ -84,6 +84,10 @@ class Nouns(click.Group):
 
     command_class = Verb
 
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.params += everywhere()
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)  # in the order of how they are used
 
@@ -117,10 +121,12 @@ class Root(Nouns):
 
 
 def _told(error: Trouble | click.ClickException, as_json: bool) -> int:
-    if isinstance(error, click.ClickException) and not as_json:
-        error.show()
-        return errors.WRONG_USAGE
-    trouble = error if isinstance(error, Trouble) else Usage(error.format_message())
+    if isinstance(error, click.ClickException):
+        context = getattr(error, "ctx", None)
+        hints = [f"{context.command_path} --help"] if context else []
+        trouble: Trouble = Usage(error.format_message(), hints)
+    else:
+        trouble = error
     Screen(as_json).trouble(trouble)
     return trouble.exit_code
 

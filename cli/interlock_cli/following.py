@@ -38,7 +38,8 @@ def follow(
     try:
         run = _watched(desk, run_id, patient, shown and not desk.as_json)
     except KeyboardInterrupt:
-        desk.screen.note(f"\nRun {run_id} goes on.", "bold")
+        desk.screen.note("")  # behind the ^C
+        desk.screen.note(f"Run {run_id} goes on.", "bold")
         for hint in (f"interlock runs wait {run_id}", f"interlock runs stop {run_id}"):
             desk.screen.note(f"  → {hint}")
         desk.end(errors.INTERRUPTED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from interlock_cli import __version__
-from interlock_cli.command import Root, everywhere
+from interlock_cli.command import Root
 from interlock_cli.commands import (
     approvals,
     builds,
@@ -31,7 +31,6 @@ _EPILOG = f"\b\nExit codes:\n{_CODES}\n\n`interlock COMMAND --help` says more."
 @click.group(
     "interlock",
     cls=Root,
-    params=everywhere(),
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

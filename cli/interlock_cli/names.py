@@ -17,7 +17,10 @@ SHOWN = 3
 def close(name: str, known: Iterable[str]) -> list[str]:
     """What was probably meant: similar, or a part of it."""
     names = list(known)
-    similar = difflib.get_close_matches(name, names, n=SHOWN, cutoff=0.6)
+    ratio = {other: difflib.SequenceMatcher(None, name, other).ratio() for other in names}
+    # Only what is about as close as the closest: of web-1 to web-9 all are a little like web-10.
+    least = max(0.6, max(ratio.values(), default=0) - 0.1)
+    similar = sorted((other for other in names if ratio[other] >= least), key=lambda other: -ratio[other])
     holding = [other for other in names if name and name.lower() in other.lower()]
     return list(dict.fromkeys([*similar, *holding]))[:SHOWN]
 

@@ -17,6 +17,7 @@ from interlock_cli.screen import Screen
 
 ENDED = frozenset({"succeeded", "failed", "rejected", "canceled"})
 SILENCE = 45.0  # seconds; an open line says something every 15
+AGAIN = 1.0  # seconds before a new stream
 ASK_AGAIN = 2.0  # seconds between two looks, where a proxy lets no stream through
 PATIENCE = 600.0  # seconds that a server may be away while its run goes on
 
@@ -94,8 +95,9 @@ class News:
                 if event.name == "end" or _version(event) != seen:
                     return
         except httpx.HTTPError:
-            pass  # the line broke: whoever asks next begins a new one, behind what was seen
+            pass  # the line broke: the next look begins a new one, behind what was seen
         self._hang_up()
+        time.sleep(AGAIN)  # however often it breaks, nobody is flooded
 
     def _stream(self, seen: int) -> Iterator[Event]:
         if self._events is None:

@@ -15,8 +15,11 @@ EACH = 30  # hosts of a batch that get a line each; of more, one line for each v
 
 
 def show_plan(screen: Screen, plan: Json) -> None:
+    taking_part = {row["host"] for row in plan["hosts"]}
     for obstacle in plan["obstacles"]:
-        screen.warn(f"{obstacle.get('host', '')}: {_obstacle(obstacle)}".removeprefix(": "))
+        host = obstacle.get("host", "")
+        left_out = "" if not host or host in taking_part else "left out, "
+        screen.warn(f"{host}: {left_out}{_obstacle(obstacle)}".removeprefix(": "))
     intent = plan["intent"]
     version = intent["version"]["name"] if intent["version"] else ""
     screen.say(
@@ -39,8 +42,6 @@ def _hosts(count: int) -> str:
 
 
 def _obstacle(obstacle: Json) -> str:
-    if obstacle.get("text"):
-        return str(obstacle["text"])
     facts = ", ".join(f"{name} {value}" for name, value in obstacle.items() if name not in ("code", "host"))
     return str(obstacle["code"]).replace("_", " ") + (f" ({facts})" if facts else "")
 

@@ -13,14 +13,14 @@ import click
 from rich.text import Text
 
 from interlock_cli import completing, names
-from interlock_cli.client import Client, Json
+from interlock_cli.client import PAUSES, Client, Json
 from interlock_cli.command import Desk, Verb, pass_desk
 from interlock_cli.commands.runs import run_argument
 from interlock_cli.errors import Unknown, Usage
-from interlock_cli.following import code_of
+from interlock_cli.following import asks_somebody, code_of, next_steps
 from interlock_cli.news import ENDED
 from interlock_cli.reading import WORDS
-from interlock_cli.screen import QUIET, clean
+from interlock_cli.screen import QUIET, clean, sentence
 
 PIECE = 1024 * 1024  # bytes asked for at a time
 TICK = 1.0  # seconds between two looks at what is followed
@@ -107,7 +107,7 @@ class Reader:
             "GET",
             f"/runs/{self.run_id}/logs/{body.name}",
             params={"offset": body.offset, "limit": PIECE},
-            again=True,
+            pauses=PAUSES[:1],
         )
         if answer.status_code == 404:  # it has said nothing yet, and perhaps never will
             body.ended = body.over
@@ -166,16 +166,20 @@ def _print(desk: Desk, reader: Reader, follow: bool) -> None:
     printer = Printer(desk, single)
     while True:
         _print_new(reader, printer)
-        if not follow or run["status"] in ENDED:
+        if not follow or run["status"] in ENDED or asks_somebody(run):
             break
         time.sleep(TICK)
         run = reader.look()
     for body in reader.bodies.values():
         printer.end(body)
     if not any(body.offset for body in reader.bodies.values()):
-        desk.screen.note("Nothing was said." if run["status"] in ENDED else "Nothing was said yet.")
+        yet = "" if run["status"] in ENDED else " yet"
+        desk.screen.note(f"Nothing has failed{yet}." if reader.failed else f"Nothing was said{yet}.")
     if follow:
-        desk.screen.note(f"run {run['id']} {run['status']}")
+        why = f": {sentence(run['why']['text'])}" if run["status"] not in ENDED else ""
+        desk.screen.note(f"run {run['id']} {run['status']}{why}")
+        for hint in next_steps(run):
+            desk.screen.note(f"  → {hint}")
         desk.end(code_of(run))
 
 
@@ -209,7 +213,9 @@ def _logs(desk: Desk, run_id: int, given: Json) -> None:
     return _print(desk, reader, given["follow"])
 
 
-follow_option = click.option("--follow", "-f", is_flag=True, help="Go on until the run has ended.")
+follow_option = click.option(
+    "--follow", "-f", is_flag=True, help="Go on until the run has ended, or waits for a person."
+)
 
 
 @click.command("logs", cls=Verb)
