@@ -167,6 +167,9 @@ SENTENCES: dict[str, Promise | str] = {
     "run_ended": _("This run has ended (%(status)s). Start a new one."),
     "run_already_started": _("This run was started already; it is %(status)s."),
     "not_waiting": _("This step does not wait for an answer; it is %(status)s."),
+    "run_not_started": _("This run has not begun yet."),
+    "run_already_paused": _("This run is paused already."),
+    "run_not_paused": _("This run is not paused; it is %(status)s."),
     "run_already_ending": _("This run is ending already; it is %(status)s."),
     "work_has_begun": _(
         "Work on the hosts has begun: the plan cannot be changed any more. Stop the run first."
@@ -319,6 +322,8 @@ SENTENCES: dict[str, Promise | str] = {
     "why_pending": _("Not started yet."),
     "why_running": _("At work."),
     "why_ready": _("“%(name)s” is ready and waits for a worker."),
+    "why_paused": _("Paused: nothing goes on until somebody resumes it."),
+    "why_pausing": _("Paused: what has begun goes on to its end, and nothing further begins."),
     "why_stopping": _("Being stopped: what was started is ended and read back."),
     "why_succeeded": _("Succeeded."),
     "why_failed": _("Failed."),

@@ -27,6 +27,7 @@ class Run(models.Model):
     lock_token = models.BigIntegerField(default=0)
     stop_requested = models.BooleanField(default=False)
     halted = models.BooleanField(default=False)  # no further body may start
+    paused = models.BooleanField(default=False)  # a person has said so
     parameters = models.JSONField(default=dict)
     secrets = models.JSONField(default=dict)  # parameter name -> [secret id, version number]
     requested_by = models.JSONField(default=dict)  # Actor: kind, id, name

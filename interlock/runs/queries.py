@@ -14,6 +14,8 @@ from interlock.lifecycle.refused import Refused, missing
 from interlock.lifecycle.run.decide import decide_run
 from interlock.lifecycle.run.events import (
     GaveUp,
+    Paused,
+    Resumed,
     RunEvent,
     Started,
     StepRetried,
@@ -117,6 +119,8 @@ def _verbs(by: Caller, run: Run) -> list[VerbView]:
     state, plan = state_of(run, to_change=False), plan_of(run)
     asked: list[tuple[str, str, RunEvent]] = [
         ("start", "", Started()),
+        ("pause", "", Paused()),
+        ("resume", "", Resumed()),
         ("stop", "", StopAsked()),
         ("give-up", "", GaveUp()),
     ]
@@ -149,8 +153,9 @@ def explain(
         return "why_pending", {}
     if run.hold:
         return f"why_{run.hold}" if run.hold == "plan_changed" else "why_locks_refused", {"code": run.hold}
-    if run.stop_requested:
-        return "why_stopping", {}
+    if run.stop_requested or run.paused:
+        paused = "why_paused" if run.status == RunStatus.PAUSED else "why_pausing"
+        return ("why_stopping" if run.stop_requested else paused), {}
     open_ones = [approval for approval in approvals if approval.status == "open"]
     if open_ones:
         first = open_ones[0]

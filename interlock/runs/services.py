@@ -15,7 +15,9 @@ from interlock.lifecycle.run import plan as plans
 from interlock.lifecycle.run.events import (
     GaveUp,
     HostsExcluded,
+    Paused,
     PlanReplaced,
+    Resumed,
     Started,
     StepResolved,
     StepRetried,
@@ -99,6 +101,17 @@ def stop(*, run_id: int, by: Caller, reason: str) -> Run:
     """End whatever the run has started, with proof; it ends as canceled."""
     _require(by, run_id, "operate")
     return apply(run_id, StopAsked(), by=by, reason=reason, act="run.stop_asked")
+
+
+def pause(*, run_id: int, by: Caller, reason: str) -> Run:
+    """Begin nothing further; what has begun goes on to its end, each host through all of its steps."""
+    _require(by, run_id, "operate")
+    return apply(run_id, Paused(), by=by, reason=reason, act="run.pause_asked")
+
+
+def resume(*, run_id: int, by: Caller, reason: str) -> Run:
+    _require(by, run_id, "operate")
+    return apply(run_id, Resumed(), by=by, reason=reason, act="run.resume_asked")
 
 
 def give_up(*, run_id: int, by: Caller, reason: str) -> Run:

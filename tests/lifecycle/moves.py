@@ -49,6 +49,7 @@ def moves(story: Story, world: World) -> Iterator[Move]:
     if run.outcome is None:
         yield _told(Who.ENDING, happened.StopAsked())
         yield _told(Who.ENDING, happened.GaveUp())
+        yield _told(Who.PERSON, happened.Resumed() if run.paused else happened.Paused())
     if run.stage < 0 or run.hold:
         yield _told(Who.PERSON, happened.Started())
     rows = story.open(world)
@@ -68,7 +69,7 @@ def _told(who: Who, event: happened.RunEvent) -> Move:
 
 def _solo_moves(rows: Rows, branch: BranchState) -> Iterator[Move]:
     key, stopping = branch.key, rows.run.stop_requested
-    if branch.status is StepStatus.READY and not stopping:
+    if branch.status is StepStatus.READY and not stopping and not rows.run.paused:
         yield Move(Who.WORKER, f"{key} claimed", lambda rows: rows.claim_step(key))
     if branch.status is StepStatus.RUNNING:
         for status in (*_ENDS, StepStatus.CANCELED) if stopping else _ENDS:
@@ -209,6 +210,10 @@ def nuisances(story: Story, world: World) -> Iterator[tuple[bool, happened.RunEv
     if ending:
         yield True, happened.StopAsked()
         yield True, happened.GaveUp()
+    if ending or run.paused or run.stage < 0:
+        yield True, happened.Paused()
+    if not run.paused:
+        yield True, happened.Resumed()
     if ending or not (run.stage < 0 or run.hold):
         yield True, happened.Started()
         yield run.ended, happened.LocksTaken()

@@ -24,7 +24,7 @@ from tests.lifecycle.world import Fault
 
 decide_lane, after_try, launch_body = lane_rules.decide_lane, lane_rules._after_try, lane_rules._launch
 decide_run, begin_stage, too_many_broken = decide.decide_run, decide._begin_stage, decide._too_many_broken
-batch_through, solo_verb = decide._batch_through, decide._solo_verb
+batch_through, solo_verb, settle = decide._batch_through, decide._solo_verb, decide._settle
 
 
 def _name(part: object) -> str:
@@ -196,6 +196,10 @@ def stops_without_cancelling(plan: Plan, run: RunState, effects: list[Effect]) -
     return run if run.stop_requested else replace(run, stop_requested=True, halted=True)
 
 
+def goes_on_while_paused(plan: Plan, run: RunState, effects: list[Effect]) -> RunState:
+    return replace(settle(plan, replace(run, paused=False), effects), paused=run.paused)
+
+
 RUN_FAULTS: list[tuple[str, Callable[..., Any], str]] = [
     ("_step_ended", takes_late_results, "people and locks"),
     ("_solo_verb", forgets_what_was_skipped, "finalizers"),
@@ -215,6 +219,7 @@ RUN_FAULTS: list[tuple[str, Callable[..., Any], str]] = [
     ("_batch_through", asks_nobody, "bake and confirm"),
     ("_timer_due", takes_any_timer, "bake and confirm"),
     ("_settle_ending", stops_without_cancelling, "people and locks"),
+    ("_settle", goes_on_while_paused, "batches"),
 ]
 
 

@@ -14,7 +14,7 @@ from tests.lifecycle.world import Fault, Story, World
 ANYBODY = frozenset(Who)
 NOT_ENDING = ANYBODY - {Who.ENDING}
 NOBODY_ASKED = frozenset({Who.WORKER, Who.CLOCK})
-AT_REST = (RunStatus.PENDING, RunStatus.WAITING)
+AT_REST = (RunStatus.PENDING, RunStatus.WAITING, RunStatus.PAUSED)
 
 
 @dataclass

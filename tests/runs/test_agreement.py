@@ -13,6 +13,8 @@ from interlock.lifecycle.run.decide import decide_run
 from interlock.lifecycle.run.events import (
     ApprovalEnded,
     GaveUp,
+    Paused,
+    Resumed,
     RunEvent,
     Started,
     StepEnded,
@@ -78,7 +80,7 @@ class Both:
 
     def claim(self, key: Key) -> None:
         work = claims.claim_step(step_of(self.row, str(key)).id, ONE)
-        ready = self._status(key) is StepStatus.READY
+        ready = self._status(key) is StepStatus.READY and not self.value.paused
         assert (work is not None) is ready
         if work is not None:
             self._begun(work)
@@ -129,7 +131,7 @@ def _something(both: Both, key: Key, data: st.DataObject) -> None:
     verbs: list[RunEvent] = [
         StepRetried(key), StepSkipped(key), WentOn(key), ApprovalEnded(key, "approved"),
         ApprovalEnded(key, "rejected"), StepResolved(key, "done"), StepResolved(key, "fail"), GaveUp(),
-        StopAsked(), Started(),
+        StopAsked(), Started(), Paused(), Resumed(),
     ]  # fmt: skip
     verb = data.draw(st.sampled_from([None] * 6 + verbs[:4] * 2 + verbs[4:]))
     if verb is None:

@@ -66,7 +66,7 @@ def test_past_the_threshold_the_rest_is_untouched_and_a_person_decides(cast: Cas
     view = run_view(by=cast.ann, run_id=run.id)
     assert view.why[0] == "why_held"
     allowed = {verb.verb for verb in view.verbs if verb.allowed}
-    assert allowed == {"stop", "give-up", "retry"}
+    assert allowed == {"stop", "pause", "give-up", "retry"}
     services.give_up(run_id=run.id, by=cast.ann, reason="not today")
     assert fresh(run).status == "failed"
     assert lanes(run)["web-2"] == "canceled"

@@ -32,6 +32,22 @@ def stop_run(request: HttpRequest, run_id: PathId, body: Reason | None = None) -
     return telling.run(request, run_id)
 
 
+@router.post("/runs/{int:run_id}/pause", response=Run, by_alias=True)
+@idempotent
+def pause_run(request: HttpRequest, run_id: PathId, body: Reason | None = None) -> Run:
+    """Begin nothing further. What has begun goes on to its end, each host through all of its steps."""
+    services.pause(run_id=run_id, by=caller(request), reason=body.reason if body else "")
+    return telling.run(request, run_id)
+
+
+@router.post("/runs/{int:run_id}/resume", response=Run, by_alias=True)
+@idempotent
+def resume_run(request: HttpRequest, run_id: PathId, body: Reason | None = None) -> Run:
+    """Go on where the pause began."""
+    services.resume(run_id=run_id, by=caller(request), reason=body.reason if body else "")
+    return telling.run(request, run_id)
+
+
 @router.post("/runs/{int:run_id}/give-up", response=Run, by_alias=True)
 @idempotent
 def give_up_run(request: HttpRequest, run_id: PathId, body: Reason | None = None) -> Run:

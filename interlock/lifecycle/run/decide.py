@@ -20,10 +20,12 @@ from interlock.lifecycle.run.events import (
     LocksRefused,
     LocksTaken,
     OpenApproval,
+    Paused,
     PlanReplaced,
     ReadyBatch,
     ReadyStep,
     ResetStages,
+    Resumed,
     RunEnded,
     RunEvent,
     SetTimer,
@@ -53,8 +55,11 @@ def decide_run(plan: Plan, run: RunState, event: RunEvent) -> Decision:
         if isinstance(event, StepEnded | LanesChanged | TimerDue):
             return run, []
         raise Refused("run_ended", status=run.status.value)
-    run = _take(plan, run, event, effects)
-    return _settle(plan, run, effects), effects
+    run = _settle(plan, _take(plan, run, event, effects), effects)
+    if run.paused:
+        # A solo step stays ready, and nobody is told: when the run is resumed they are.
+        effects = [effect for effect in effects if not isinstance(effect, ReadyStep)]
+    return run, effects
 
 
 def _take(plan: Plan, run: RunState, event: RunEvent, effects: list[Effect]) -> RunState:
@@ -77,6 +82,8 @@ def _take(plan: Plan, run: RunState, event: RunEvent, effects: list[Effect]) -> 
             return _stop(run)
         case GaveUp():
             return _give_up(run)
+        case Paused() | Resumed():
+            return _pause(run, event, effects)
         case StepRetried() | StepSkipped() | HostsExcluded() | StepResolved() | WentOn():
             return _verb(plan, run, event, effects)
     assert_never(event)
@@ -165,9 +172,23 @@ def _stop(run: RunState) -> RunState:
     return _wind_down(run, RunStatus.CANCELED)
 
 
+def _pause(run: RunState, event: Paused | Resumed, effects: list[Effect]) -> RunState:
+    pausing = isinstance(event, Paused)
+    if run.outcome is not None:
+        raise Refused("run_already_ending", status=run.status.value)
+    if run.stage < 0:
+        raise Refused("run_not_started")
+    if run.paused is pausing:
+        raise Refused("run_already_paused" if pausing else "run_not_paused", status=run.status.value)
+    if not pausing:
+        effects.extend(ReadyStep(branch.key) for branch in run.branches if branch.status is StepStatus.READY)
+    return replace(run, paused=pausing)
+
+
 def _give_up(run: RunState) -> RunState:
     broken = any(b.status in STEP_BROKEN or b.phase == "held" for b in run.branches)
-    if run.outcome is not None or run.status is not RunStatus.WAITING or not (broken or run.hold):
+    idle = run.status in (RunStatus.WAITING, RunStatus.PAUSED)
+    if run.outcome is not None or not idle or not (broken or run.hold):
         raise Refused("nothing_to_give_up", status=run.status.value)
     return _wind_down(run, RunStatus.FAILED)
 
@@ -212,10 +233,8 @@ def _solo_verb(
         case StepResolved():
             if branch.status is not StepStatus.UNKNOWN:
                 raise Refused("step_not_unknown", status=branch.status.value)
-            done = event.answer == "done"
-            return run.with_branch(
-                replace(branch, status=StepStatus.SUCCEEDED if done else StepStatus.FAILED)
-            )
+            status = StepStatus.SUCCEEDED if event.answer == "done" else StepStatus.FAILED
+            return run.with_branch(replace(branch, status=status))
         case HostsExcluded():
             raise Refused("no_hosts_here")
     assert_never(event)
@@ -236,6 +255,8 @@ def _go_on(plan: Plan, run: RunState, branch: BranchState, effects: list[Effect]
 
 def _settle(plan: Plan, run: RunState, effects: list[Effect]) -> RunState:
     """Follow the run until only workers, people or time can move it on. Each round ends a stage."""
+    if run.paused:
+        return replace(run, halted=True)
     while not run.ended and not run.hold and (run.stage >= 0 or run.outcome is not None):
         halted = any(_too_many_broken(plan, branch) for branch in run.branches)
         if run.outcome is None and run.halted is not halted:
@@ -299,7 +320,7 @@ def _ends_run(plan: Plan, key: Key) -> bool:
 
 
 def _wind_down(run: RunState, outcome: RunStatus) -> RunState:
-    return replace(run, outcome=outcome, hold="")
+    return replace(run, outcome=outcome, hold="", paused=False)
 
 
 def _begin_stage(plan: Plan, run: RunState, stage: int, effects: list[Effect]) -> RunState:

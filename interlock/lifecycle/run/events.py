@@ -70,6 +70,16 @@ class GaveUp:
 
 
 @dataclass(frozen=True)
+class Paused:
+    """Nothing further begins; what has begun goes on to its end, each host through its whole sequence."""
+
+
+@dataclass(frozen=True)
+class Resumed:
+    pass
+
+
+@dataclass(frozen=True)
 class StepRetried:
     """A broken solo step, or lanes of a held rollout (set to pending before), go again."""
 
@@ -114,6 +124,8 @@ RunEvent = (
     | PlanReplaced
     | StopAsked
     | GaveUp
+    | Paused
+    | Resumed
     | StepRetried
     | StepSkipped
     | HostsExcluded

@@ -170,6 +170,10 @@ def _end_faults(picture: Picture) -> Iterator[str]:
 
 def _life_faults(picture: Picture) -> Iterator[str]:
     run = picture.run
+    if run.paused:
+        if not run.halted or run.outcome is not None:
+            yield "paused, and yet it goes on"
+        return
     if run.stage >= 0 and not run.hold and not any(_is_alive(picture, branch) for branch in run.branches):
         yield "nothing moves the run on, and nobody is asked to"
 
@@ -268,6 +272,8 @@ def _step_move_faults(run: RunState, old: StepStatus, new: StepStatus, by_person
         yield f"{old} became {new} though nobody acted"
     if old is StepStatus.READY and new is StepStatus.RUNNING and run.stop_requested:
         yield "began though the run is stopping"
+    if old is StepStatus.READY and new is StepStatus.RUNNING and run.paused:
+        yield "began though the run is paused"
 
 
 def lane_move_faults(

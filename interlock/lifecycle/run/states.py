@@ -7,7 +7,7 @@ class RunStatus(StrEnum):
     PENDING = "pending"  # made, not started
     RUNNING = "running"
     WAITING = "waiting"  # for people or a time; holds no worker
-    PAUSED = "paused"
+    PAUSED = "paused"  # by a person; nothing of it is at work any more
     STOPPING = "stopping"  # a stop was asked; something still has to be read back
     SUCCEEDED = "succeeded"
     FAILED = "failed"

@@ -49,6 +49,7 @@ class RunState:
     locked: bool = False
     stop_requested: bool = False
     halted: bool = False  # no lane may begin
+    paused: bool = False  # a person has said so; halted with it
     branches: tuple[BranchState, ...] = ()
     left: tuple[BranchState, ...] = ()  # how branches of stages ended that this decision left behind
 
@@ -60,6 +61,8 @@ class RunState:
             return RunStatus.STOPPING
         if self.stage < 0 and not self.hold:
             return RunStatus.PENDING
+        if self.paused:
+            return RunStatus.RUNNING if any(branch.live for branch in self.branches) else RunStatus.PAUSED
         if not self.hold and any(self._moves(branch) for branch in self.branches):
             return RunStatus.RUNNING
         return RunStatus.WAITING

@@ -153,7 +153,7 @@ def finish_all(changes: Sequence[Change]) -> None:
 
 
 _RUN_COLUMNS = [
-    "status", "outcome", "hold", "stage", "locked", "lock_token", "stop_requested", "halted",
+    "status", "outcome", "hold", "stage", "locked", "lock_token", "stop_requested", "halted", "paused",
     "started_at", "ended_at", "version",
 ]  # fmt: skip
 
@@ -164,7 +164,7 @@ def _save_run(change: Change, old: RunState, new: RunState) -> None:
     run.status = after
     run.outcome = new.outcome or ""
     run.hold, run.stage, run.locked = new.hold, new.stage, new.locked
-    run.stop_requested, run.halted = new.stop_requested, new.halted
+    run.stop_requested, run.halted, run.paused = new.stop_requested, new.halted, new.paused
     if run.started_at is None and new.stage >= 0 and not new.ended:
         run.started_at = change.at
         change.note("run.started")

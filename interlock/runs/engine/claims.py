@@ -112,6 +112,8 @@ def claim_step(step_id: int, claimer: Claimer) -> StepWork | None:
             return None
         at = now()
         adopted = row.machine != ""
+        if run.paused and not adopted:
+            return None
         taken = Step.objects.filter(id=row.id, status=StepStatus.READY, epoch=row.epoch).update(
             status=StepStatus.RUNNING,
             epoch=row.epoch + 1,

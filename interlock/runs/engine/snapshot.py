@@ -47,7 +47,8 @@ def for_update(rows: QuerySet[M]) -> QuerySet[M]:
 # Not its plan, its parameters and the like: they are read where they are wanted, which is rarely.
 _RUN_COLUMNS = (
     "id", "project_id", "origin", "origin_id", "title", "status", "outcome", "hold", "plan_hash", "round",
-    "version", "stage", "locked", "lock_token", "stop_requested", "halted", "started_at", "ended_at",
+    "version", "stage", "locked", "lock_token", "stop_requested", "halted", "paused", "started_at",
+    "ended_at",
 )  # fmt: skip
 _BRANCH_COLUMNS = (
     "id", "run_id", "key", "stage", "kind", "status", "phase", "batch", "retries_used", "try_number",
@@ -103,6 +104,7 @@ def state_of(run: Run, rows: Mapping[str, Step] | None = None, *, to_change: boo
         locked=run.locked,
         stop_requested=run.stop_requested,
         halted=run.halted,
+        paused=run.paused,
         branches=branches,
     )
 
