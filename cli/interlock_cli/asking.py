@@ -10,7 +10,7 @@ import click
 from interlock_cli import completing, names
 from interlock_cli.client import Client, Json
 from interlock_cli.errors import Unknown, Usage
-from interlock_cli.reading import LABEL, SECONDS, TIME, WORDS
+from interlock_cli.reading import PAIR, SECONDS, TIME, WORDS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,7 +21,7 @@ WHERE = [
                  help="Every host that has the service (deploy: every host granted to the project)."),
     click.option("--group", "groups", multiple=True, metavar="NAME", shell_complete=completing.groups,
                  help="Hosts of this group; may be given again."),
-    click.option("--label", "labels", type=LABEL, multiple=True, help="Hosts with this label."),
+    click.option("--label", "labels", type=PAIR, multiple=True, help="Hosts with this label."),
     click.option("--environment", metavar="NAME", shell_complete=completing.environments,
                  help="Hosts of this environment."),
 ]  # fmt: skip
@@ -66,7 +66,7 @@ def release_options(*kinds: list[Callable[[F], F]]) -> Callable[[F], F]:
 
 def request_of(action: str, service: str, version: str | None, given: Json) -> Json:
     """The body of a release; what was not said is left to the platform."""
-    asked: Json = {"service": service, "action": action, "hosts": _hosts(given)}
+    asked: Json = {"service": service, "action": action, "hosts": hosts_of(given)}
     if version:
         asked["version"] = version
     for name in ("from_version", "batches", "bake", "threshold", "note", "port", "tag", "weight"):
@@ -82,7 +82,8 @@ def request_of(action: str, service: str, version: str | None, given: Json) -> J
     return {**asked, **_start(given), **_approval(given)}
 
 
-def _hosts(given: Json) -> Any:
+def hosts_of(given: Json, needed: bool = True) -> Any:
+    """All, names, or a selector; None where nothing was said and that is allowed."""
     named = [name for some in given["hosts"] for name in some]
     selector = {
         "groups": list(given["groups"]),
@@ -90,7 +91,10 @@ def _hosts(given: Json) -> Any:
         "environment": given["environment"],
     }
     selector = {name: value for name, value in selector.items() if value}
-    if bool(named) + bool(given["all_hosts"]) + bool(selector) != 1:
+    ways = bool(named) + bool(given["all_hosts"]) + bool(selector)
+    if not ways and not needed:
+        return None
+    if ways != 1:
         raise Usage(
             "Say which hosts, in one way.",
             ["--hosts web-1,web-2", "--all", "--group web --label zone=a --environment qa"],

@@ -44,6 +44,7 @@ services = _names("/services", searched=True)
 groups = _names("/groups")
 environments = _names("/environments")
 projects = _names("/projects")
+tasks = _names("/tasks")
 runs = _names("/runs", key="id")
 
 

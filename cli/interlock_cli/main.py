@@ -20,6 +20,7 @@ from interlock_cli.commands import (
     services,
     session,
     steering,
+    tasks,
     versions,
 )
 from interlock_cli.errors import EXIT_CODES
@@ -44,8 +45,8 @@ def interlock() -> None:
 
 COMMANDS = [
     *session.COMMANDS, *releases.COMMANDS, releases.releases, runs.runs, *approvals.COMMANDS,
-    services.services, versions.versions, instances.instances, hosts.hosts, locks.locks, builds.builds,
-    journal.journal, completion.completion,
+    tasks.tasks, services.services, versions.versions, instances.instances, hosts.hosts,
+    locks.locks, builds.builds, journal.journal, completion.completion,
 ]  # fmt: skip
 for command in COMMANDS:
     interlock.add_command(command)

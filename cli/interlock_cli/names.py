@@ -31,7 +31,7 @@ def meant(name: str, known: Iterable[str]) -> list[str]:
     return [f"did you mean {' or '.join(found)}?"] if found else []
 
 
-def _found(kind: str, name: str, rows: Sequence[Json], key: str = "name") -> Json:
+def found(kind: str, name: str, rows: Sequence[Json], key: str = "name") -> Json:
     for row in rows:
         if row[key] == name:
             return row
@@ -45,14 +45,14 @@ def service(client: Client, name: str) -> Json:
     rows: list[Json] = client.get("/services", search=name, limit=200)["items"]
     if not any(row["name"] == name for row in rows):
         rows = client.pages("/services", LOOKED_AT)["items"]
-    return _found("service", name, rows)
+    return found("service", name, rows)
 
 
 def host(client: Client, name: str) -> Json:
     rows: list[Json] = client.get("/hosts", search=name, limit=200)["items"]
     if not any(row["name"] == name for row in rows):
         rows = client.pages("/hosts", LOOKED_AT)["items"]
-    return _found("host", name, rows)
+    return found("host", name, rows)
 
 
 def hosts(client: Client, names: Sequence[str]) -> list[Json]:
@@ -74,12 +74,12 @@ def version(client: Client, service_id: int, name: str) -> Json:
     rows: list[Json] = client.get(f"/services/{service_id}/versions", search=name, limit=200)["items"]
     if not any(row["name"] == name for row in rows):
         rows = client.pages(f"/services/{service_id}/versions", 200)["items"]
-    return _found("version", name, rows)
+    return found("version", name, rows)
 
 
 def listed(client: Client, kind: str, name: str) -> Json:
     """Of a short list: environments, groups, projects."""
-    return _found(kind, name, client.pages(f"/{kind}s", LOOKED_AT)["items"])
+    return found(kind, name, client.pages(f"/{kind}s", LOOKED_AT)["items"])
 
 
 def with_hints(client: Client, trouble: Trouble, asked: Json) -> Trouble:

@@ -19,7 +19,7 @@ def show_plan(screen: Screen, plan: Json) -> None:
     for obstacle in plan["obstacles"]:
         host = obstacle.get("host", "")
         left_out = "" if not host or host in taking_part else "left out, "
-        screen.warn(f"{host}: {left_out}{_obstacle(obstacle)}".removeprefix(": "))
+        screen.warn(f"{host}: {left_out}{obstacle_text(obstacle)}".removeprefix(": "))
     intent = plan["intent"]
     version = intent["version"]["name"] if intent["version"] else ""
     screen.say(
@@ -41,7 +41,7 @@ def _hosts(count: int) -> str:
     return f"{count} host" if count == 1 else f"{count} hosts"
 
 
-def _obstacle(obstacle: Json) -> str:
+def obstacle_text(obstacle: Json) -> str:
     facts = ", ".join(f"{name} {value}" for name, value in obstacle.items() if name not in ("code", "host"))
     return str(obstacle["code"]).replace("_", " ") + (f" ({facts})" if facts else "")
 

@@ -67,14 +67,14 @@ class Read(click.ParamType[Any]):
             self.fail(f"“{value}”: {error}", param, ctx)
 
 
-def _label(text: str) -> tuple[str, str]:
+def _pair(text: str) -> tuple[str, str]:
     name, between, value = text.partition("=")
-    if not between or not name or not value:
-        raise ValueError("write a label as name=value")
+    if not between or not name:
+        raise ValueError("write it as name=value")
     return name, value
 
 
 SECONDS = Read("span", seconds)
 TIME = Read("time", time_to_come)
 WORDS = Read("names", words)
-LABEL = Read("name=value", _label)
+PAIR = Read("name=value", _pair)

@@ -181,6 +181,16 @@ def resolve(desk: Desk, run: int, answer: str, step: str | None, hosts: Any, rea
     _say(desk, f"/runs/{run}/steps/{key}/resolve", body, wait)
 
 
+@click.command("rerun", cls=Verb)
+@run_argument
+@click.option("--note", default="", metavar="TEXT", help="Why; shown wherever the run is.")
+@waiting
+@pass_desk
+def rerun(desk: Desk, run: int, note: str, wait: bool) -> None:
+    """A run's task once more: the newest template, the same values, the hosts that there are now."""
+    _say(desk, f"/runs/{run}/rerun", {"note": note}, wait)
+
+
 def add_to(group: click.Group) -> None:
-    for command in (start, stop, give_up, retry, skip, go_on, exclude, resolve):
+    for command in (start, stop, give_up, retry, rerun, skip, go_on, exclude, resolve):
         group.add_command(command)
