@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('runs', '0002_templates_and_tasks'),
+        ('runs', '0003_newest_run_of_a_task'),
     ]
 
     operations = [
