@@ -48,6 +48,7 @@ class Machine:
     token: int = 1
     tries: int = 0
     links: Links = field(default_factory=Links)
+    spec: HostSpec | None = None  # None: this machine, without SSH
 
     @property
     def tree(self) -> Path:
@@ -88,15 +89,11 @@ class LocalWork:
         self.log = bytearray()
 
     async def link(self) -> Link:
-        spec = HostSpec(
-            1,
-            "web-1",
-            "localhost",
-            local=True,
-            state_dir=str(self.machine.state_dir),
-            shell=self.machine.shell,
+        machine = self.machine
+        here = HostSpec(
+            1, "web-1", "localhost", local=True, state_dir=str(machine.state_dir), shell=machine.shell
         )
-        return await self.machine.links.get(spec)
+        return await machine.links.get(machine.spec or here)
 
     async def run_body(
         self,

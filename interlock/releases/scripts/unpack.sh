@@ -10,12 +10,12 @@ fi
 draft=versions/.$INTERLOCK_VERSION.draft
 rm -rf "$draft"
 mkdir "$draft"
-case $FILE in
-  *.tar.gz | *.tgz) tar -xzf "incoming/$DIGEST" -C "$draft" ;;
-  *.tar) tar -xf "incoming/$DIGEST" -C "$draft" ;;
-  *.zip) unzip -q "incoming/$DIGEST" -d "$draft" ;;
-  *) cp "incoming/$DIGEST" "$draft/$FILE" ;;
-esac
+# Whatever was handed in, what is kept is a tar.gz that was looked through. Still: files belong to who unpacks
+# them (root would take over the numbers of another machine's people), and none runs as somebody else.
+tar -xzof "incoming/$DIGEST" -C "$draft"
+odd=$(find "$draft" ! -type f ! -type d ! -type l | head -n 1)
+[ -z "$odd" ] || { echo "${odd#"$draft/"} is no file, folder or link"; rm -rf "$draft"; exit 1; }
+find "$draft" -type f '(' -perm -4000 -o -perm -2000 ')' -exec chmod a-s {} +
 # A package could bring a link of this name, and have us write where it leads.
 rm -rf "$draft/.interlock-digest"
 printf '%s' "$DIGEST" >"$draft/.interlock-digest"
