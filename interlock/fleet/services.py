@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import asyncssh
-from django.db import IntegrityError
 from django.db.models import ProtectedError
 
 from interlock.accounts.caller import Caller
+from interlock.accounts.queries import projects
 from interlock.accounts.rights import require
 from interlock.fleet.models import Credential, Environment, Grant, Host, HostGroup, HostKey
 from interlock.journal.services import NewEntry, append
@@ -23,7 +23,9 @@ from interlock.vault.services import put
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?")
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}")
-HOSTNAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,62})(\.[A-Za-z0-9]([A-Za-z0-9-]{0,62}))*\.?")
+_PART = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+HOSTNAME = re.compile(rf"(?=.{{1,253}}$){_PART}(\.{_PART})*\.?")
+LABELS = 64
 HOST_FIELDS = frozenset(
     {"name", "address", "port", "user", "environment_id", "credential_id", "bastion_id", "root",
      "state_dir", "labels", "group_ids", "description"}
@@ -43,13 +45,16 @@ def create_environment(
 
     require(by, "fleet")
     _check_name(name)
+    _check_environment(
+        {"position": position, "description": description, "approvals_required": approvals_required}
+    )
     split_batches(1000, list(default_batches))
     with writing():
         _check_free(Environment, name)
         row = Environment.objects.create(
             name=name,
             position=position,
-            description=description[:256],
+            description=description,
             approvals_required=approvals_required,
             default_batches=list(default_batches),
         )
@@ -63,6 +68,7 @@ def update_environment(*, by: Caller, environment_id: int, changes: Mapping[str,
     require(by, "fleet")
     known = {"position", "description", "approvals_required", "default_batches"}
     _check_fields(changes, known)
+    _check_environment(changes)
     split_batches(1000, list(changes.get("default_batches", [])))
     with writing():
         row: Environment = _get(Environment, environment_id, "environment_not_known")
@@ -78,15 +84,15 @@ def set_grants(*, by: Caller, environment_id: int, project_ids: Sequence[int]) -
     require(by, "fleet")
     with writing():
         _get(Environment, environment_id, "environment_not_known")
+        # Asked, not tried: both databases look at a foreign key only at the commit.
+        known = projects(by=by).filter(id__in=list(project_ids)).values_list("id", flat=True)
+        if unknown := set(project_ids) - set(known):
+            raise missing("project_not_known", project_id=min(unknown))
         Grant.objects.filter(environment_id=environment_id).delete()
-        try:
-            with writing():
-                Grant.objects.bulk_create(
-                    Grant(environment_id=environment_id, project_id=project_id)
-                    for project_id in sorted(set(project_ids))
-                )
-        except IntegrityError:
-            raise missing("project_not_known", project_id="?") from None
+        Grant.objects.bulk_create(
+            Grant(environment_id=environment_id, project_id=project_id)
+            for project_id in sorted(set(project_ids))
+        )
         append(
             NewEntry(
                 by,
@@ -101,9 +107,10 @@ def set_grants(*, by: Caller, environment_id: int, project_ids: Sequence[int]) -
 def create_group(*, by: Caller, name: str, description: str = "") -> HostGroup:
     require(by, "fleet")
     _check_name(name)
+    _check_description(description)
     with writing():
         _check_free(HostGroup, name)
-        row = HostGroup.objects.create(name=name, description=description[:256])
+        row = HostGroup.objects.create(name=name, description=description)
         append(NewEntry(by, "group", row.id, "group.created", facts={"name": name}))
     return row
 
@@ -179,8 +186,8 @@ def update_host(*, by: Caller, host_id: int, changes: Mapping[str, Any]) -> Host
     with writing():
         host: Host = _get(Host, host_id, "host_not_known_id")
         _check_references(values, changes.get("group_ids", ()), host_id=host_id)
-        if "name" in values and values["name"] != host.name:
-            _check_free(Host, values["name"])
+        if "name" in values:
+            _check_free(Host, values["name"], host_id)
         for field, value in values.items():
             setattr(host, field, value)
         if {"address", "port", "root"} & set(values):
@@ -242,7 +249,7 @@ def note_facts(*, by: Caller, host_id: int, machine_id: str, facts: Mapping[str,
 def read_key(line: str) -> tuple[str, str]:
     """A public key line without its comment, and its fingerprint."""
     words = line.split()
-    if len(line) > 16_384 or len(words) < 2:
+    if len(line) > 16_384 or len(words) < 2 or len(line.strip().splitlines()) > 1:
         raise invalid("host_key_unreadable")
     try:
         key = asyncssh.import_public_key(" ".join(words[:2]))
@@ -269,9 +276,22 @@ def _check_name(name: str) -> None:
         raise invalid("name_unfit", name=name[:64])
 
 
-def _check_free(model: Any, name: str) -> None:
-    if model.objects.filter(name=name).exists():
+def _check_free(model: Any, name: str, but: int | None = None) -> None:
+    """Names that differ in case alone are one name to whoever reads them aloud."""
+    if model.objects.filter(name__iexact=name).exclude(id=but).exists():
         raise Refused("name_taken", name=name)
+
+
+def _check_description(text: object) -> None:
+    if not isinstance(text, str) or "\0" in text or len(text) > 256:
+        raise invalid("description_unfit")
+
+
+def _check_environment(values: Mapping[str, Any]) -> None:
+    _check_description(values.get("description", ""))
+    for field, most in (("position", 10_000), ("approvals_required", 100)):
+        if not 0 <= values.get(field, 0) <= most:
+            raise invalid("field_unfit", field=field)
 
 
 def _check_host(values: Mapping[str, Any]) -> None:
@@ -290,28 +310,36 @@ def _check_host(values: Mapping[str, Any]) -> None:
             raise invalid("root_too_high", path=values["root"])
     if values.get("state_dir"):
         _check_path(values["state_dir"])
-    for name, value in values.get("labels", {}).items():
+    labels = values.get("labels", {})
+    if len(labels) > LABELS:
+        raise invalid("field_unfit", field="labels")
+    for name, value in labels.items():
         if not LABEL.fullmatch(name) or not isinstance(value, str) or not LABEL.fullmatch(value or "x"):
             raise invalid("label_unfit", label=f"{name}={value}"[:130])
-    if "\0" in str(values.get("description", "")) or len(str(values.get("description", ""))) > 256:
-        raise invalid("description_unfit")
+    _check_description(values.get("description", ""))
 
 
 def _is_address(text: str) -> bool:
     try:
-        ipaddress.ip_address(text.partition("%")[0])
+        address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         # All digits and dots, but no address: a mistyped one, not a name.
         return bool(HOSTNAME.fullmatch(text)) and not re.fullmatch(r"[0-9.]+", text)
-    return bool(re.fullmatch(r"[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]{1,15})?", text))
+    zone = r"(%[A-Za-z0-9_.-]{1,15})?" if address.version == 6 else ""
+    return bool(re.fullmatch(rf"[0-9A-Fa-f:.]+{zone}", text))
 
 
 def _check_path(path: str) -> None:
-    if not re.fullmatch(r"/[A-Za-z0-9._+@/-]{1,200}", path) or posixpath.normpath(path) != path:
+    if (
+        not re.fullmatch(r"/[A-Za-z0-9._+@-][A-Za-z0-9._+@/-]{0,199}", path)
+        or posixpath.normpath(path) != path
+    ):
         raise invalid("path_unfit", path=path[:100])
 
 
 def _check_references(values: Mapping[str, Any], group_ids: Sequence[int], host_id: int | None) -> None:
+    if "environment_id" in values and values["environment_id"] is None:
+        raise missing("environment_not_known", id="")
     for field, model, code in (
         ("environment_id", Environment, "environment_not_known"),
         ("credential_id", Credential, "credential_not_known"),
