@@ -22,7 +22,7 @@ from interlock_cli.screen import ASKS, BAD, BUSY, GOOD, QUIET, clean, moment, se
 # What a waiting run says that only a person can answer; the others end by time.
 ASKING = frozenset(
     {"why_approval", "why_confirm", "why_held", "why_step_broken", "why_manual", "why_plan_changed",
-     "why_locks_refused"}
+     "why_locks_refused", "why_paused"}
 )  # fmt: skip
 NAMED = 20  # broken hosts that are shown with what they died of
 
@@ -250,6 +250,8 @@ def next_steps(run: Json) -> list[str]:
         return [f"interlock runs {verb.format(run_id)}" for verb in verbs]
     if code == "why_step_broken":
         return [f"interlock runs {verb} {run_id}" for verb in ("logs", "retry", "skip", "give-up")]
+    if code in ("why_paused", "why_pausing"):
+        return [f"interlock runs resume {run_id}", f"interlock runs stop {run_id}"]
     if code in ("why_plan_changed", "why_locks_refused"):
         return [f"interlock runs start {run_id}", f"interlock runs stop {run_id}"]
     if run["status"] == "failed":

@@ -112,6 +112,15 @@ def test_broken_hosts_are_named_and_what_can_be_done(half: Half, ann: Terminal) 
     assert lanes == {"web-1": "pending", "web-2": "skipped", "web-3": "failed"}
 
 
+def test_a_pause(half: Half, ann: Terminal) -> None:
+    run = str(half.id)
+    assert f"interlock runs resume {run}" in ann.run("runs", "pause", run, "--reason", "lunch").stderr
+    half.end(StepStatus.SUCCEEDED)
+    assert ann.json("runs", "wait", run, expect=7)["status"] == "paused"
+    assert "lunch" in ann.run("journal", "--run", run).stdout
+    assert ann.json("runs", "resume", run, "--wait")["status"] == "succeeded"
+
+
 def test_giving_up_is_what_was_wanted(half: Half, ann: Terminal) -> None:
     half.end(StepStatus.FAILED)
     assert ann.json("runs", "give-up", str(half.id), "--wait")["status"] == "failed"

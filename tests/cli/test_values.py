@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import traceback
 from datetime import datetime, timedelta, timezone
@@ -15,7 +16,8 @@ from interlock_cli import names, reading, servers
 from interlock_cli.client import languages
 from interlock_cli.errors import NotSignedIn, Usage
 from interlock_cli.news import read_events
-from interlock_cli.screen import clean, sentence, span
+from interlock_cli.plan import show_plan
+from interlock_cli.screen import Screen, clean, sentence, span
 from interlock_cli.servers import Server, Servers, Token, fit_url
 
 NOW = datetime(2026, 11, 21, 20, 30, tzinfo=timezone(timedelta(hours=8)))
@@ -202,6 +204,22 @@ def test_times_in_sentences_are_of_this_machine() -> None:
 )
 def test_how_long_it_is(seconds: float, told: str) -> None:
     assert span(seconds) == told
+
+
+def test_a_large_plan_names_every_host_once(capsys: pytest.CaptureFixture[str]) -> None:
+    hosts = [
+        {"host": f"web-{n}", "from": "v1" if n % 2 else "v0", "to": "v2", "batch": int(n > 0)}
+        for n in range(2000)
+    ]
+    intent = {"service": {"name": "checkout"}, "action": "upgrade", "version": {"name": "v2"},
+              "approval": None, "start": "auto", "threshold": 0, "put_back": True, "bake": 0, "confirm": []}  # fmt: skip
+    show_plan(
+        Screen(), {"plan_hash": "h", "hosts": hosts, "batches": [1, 1999], "intent": intent, "obstacles": []}
+    )
+    shown = capsys.readouterr().out
+    assert len(shown.splitlines()) == 7
+    assert sorted(re.findall(r"web-\d+", shown)) == sorted(row["host"] for row in hosts)
+    assert "v1 → v2  1000 hosts: web-1, web-3" in shown
 
 
 @pytest.mark.skipif(os.name != "posix", reason="folders of POSIX systems")

@@ -102,6 +102,25 @@ def stop(desk: Desk, run: int, reason: str, wait: bool) -> None:
     _say(desk, f"/runs/{run}/stop", {"reason": reason}, wait, wanted=("canceled",))
 
 
+@click.command("pause", cls=Verb)
+@run_argument
+@reason
+@pass_desk
+def pause(desk: Desk, run: int, reason: str) -> None:
+    """Begin nothing further. What has begun goes on to its end."""
+    _say(desk, f"/runs/{run}/pause", {"reason": reason}, wait=False)
+
+
+@click.command("resume", cls=Verb)
+@run_argument
+@reason
+@waiting
+@pass_desk
+def resume(desk: Desk, run: int, reason: str, wait: bool) -> None:
+    """Go on where the pause began."""
+    _say(desk, f"/runs/{run}/resume", {"reason": reason}, wait)
+
+
 @click.command("give-up", cls=Verb)
 @run_argument
 @reason
@@ -192,5 +211,5 @@ def rerun(desk: Desk, run: int, note: str, wait: bool) -> None:
 
 
 def add_to(group: click.Group) -> None:
-    for command in (start, stop, give_up, retry, rerun, skip, go_on, exclude, resolve):
+    for command in (start, stop, pause, resume, give_up, retry, rerun, skip, go_on, exclude, resolve):
         group.add_command(command)
