@@ -98,6 +98,14 @@ SENTENCES: dict[str, Promise | str] = {
         "stays in the records."
     ),
     "environment_not_known": _("There is no environment %(id)s."),
+    "environment_in_use": _("%(name)s has %(count)s hosts. Move them to another environment first."),
+    "group_not_known_id": _("There is no group %(id)s."),
+    "credential_in_use": _("Hosts sign in with %(name)s. Give them another credential first."),
+    "hosts_with_faults": _("%(count)s of the lines have faults. Nothing was registered."),
+    "columns_too_many": _("This line has %(count)s columns; %(most)s are read."),
+    "name_in_line": _("%(name)s is in line %(line)s already."),
+    "no_lines": _("There are no lines to read. Paste one host a line."),
+    "too_many_lines": _("These are %(count)s lines; %(most)s at a time can be taken in."),
     "credential_not_known": _("There is no credential %(id)s."),
     "bastion_not_known": _("There is no host %(id)s to be the bastion."),
     # templates and tasks

@@ -57,6 +57,10 @@ class Host(models.Model):
     machine_id = models.CharField(max_length=64, blank=True)  # learnt by the connection check
     facts = models.JSONField(default=dict)  # of the last connection check
     checked_at = models.DateTimeField(null=True)
+    # How the last check went, whether it got in or not.
+    tried_at = models.DateTimeField(null=True)
+    trouble = models.CharField(max_length=64, blank=True)  # a code; "" = all was well
+    stages = models.JSONField(default=list)  # of {name, status, code, found}
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

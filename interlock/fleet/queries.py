@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
+from django.db.models.fields.json import KeyTextTransform
 
 from interlock.accounts.caller import Caller
 from interlock.accounts.rights import may, visible_projects
-from interlock.fleet.models import Credential, Environment, Grant, Host, HostGroup
+from interlock.fleet.models import Credential, Environment, Grant, Host, HostGroup, HostKey
 from interlock.lifecycle.refused import missing
 from interlock.remote import HostSpec, PasswordAuth, PrivateKeyAuth
 from interlock.vault.services import reveal
@@ -138,20 +139,60 @@ def host_rows(hosts: QuerySet[Host]) -> list[HostRow]:
     ]
 
 
+REACH = ("reached", "trouble", "unchecked", "keyless")
+
+
 def hosts(
-    *, by: Caller, environment_id: int | None = None, group_id: int | None = None, search: str = ""
+    *,
+    by: Caller,
+    environment_id: int | None = None,
+    group_id: int | None = None,
+    credential_id: int | None = None,
+    search: str = "",
+    label: str = "",
+    reach: str = "",
 ) -> QuerySet[Host]:
-    """Those of the environments granted to the caller's projects; all to who keeps the fleet."""
+    """Those of the environments granted to the caller's projects; all to who keeps the fleet.
+
+    ``label`` is a name, or name=value; ``reach`` one of ``REACH``: how the last connection check went.
+    """
     rows = Host.objects.select_related("environment", "credential").prefetch_related("groups", "keys")
     if environment_id is not None:
         rows = rows.filter(environment_id=environment_id)
     if group_id is not None:
         rows = rows.filter(groups=group_id)
+    if credential_id is not None:
+        rows = rows.filter(credential=credential_id)
     if search:
         rows = rows.filter(Q(name__contains=search) | Q(address__contains=search))
+    if label:
+        name, given, value = label.partition("=")
+        rows = rows.filter(labels__has_key=name)
+        if given:
+            rows = rows.alias(wanted=KeyTextTransform(name, "labels")).filter(wanted=value)
+    if reach:
+        rows = rows.filter(_reach(reach))
     if may(by, "fleet"):
         return rows.order_by("id")
     return rows.filter(environment__in=environments(by=by).order_by()).order_by("id")
+
+
+def _reach(wanted: str) -> Q:
+    keyed = Q(pk__in=HostKey.objects.values("host"))
+    tried = Q(tried_at__isnull=False)
+    return {
+        "reached": tried & Q(trouble=""),
+        "trouble": tried & ~Q(trouble=""),
+        "unchecked": ~tried & keyed,
+        "keyless": ~tried & ~keyed,
+    }.get(wanted, Q())
+
+
+def reach_of(host: Host) -> str:
+    """The one of ``REACH`` that the host is in, from rows that ``hosts`` has read."""
+    if host.tried_at is not None:
+        return "trouble" if host.trouble else "reached"
+    return "unchecked" if host.keys.all() else "keyless"
 
 
 def host(*, by: Caller, host_id: int) -> Host:
@@ -172,8 +213,17 @@ def groups(*, by: Caller) -> QuerySet[HostGroup]:
 
 
 def credentials(*, by: Caller) -> QuerySet[Credential]:
-    rows = Credential.objects.order_by("id")
+    rows = Credential.objects.select_related("secret").order_by("id")
     return rows if may(by, "fleet") else rows.none()
+
+
+def counts_of_hosts(*, by: Caller) -> dict[str, dict[int, int]]:
+    """How many of the hosts that one may see are in each environment and group, or use each credential."""
+    seen = Host.objects.filter(pk__in=hosts(by=by).order_by().values("pk"))
+    return {
+        column: dict(seen.order_by().values_list(column).annotate(Count("pk")).exclude(**{column: None}))
+        for column in ("environment", "groups", "credential")
+    }
 
 
 def environment_rules(ids: Iterable[int]) -> dict[int, Environment]:

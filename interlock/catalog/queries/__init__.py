@@ -3,6 +3,7 @@
 from interlock.catalog.queries.instances import (
     InstanceRow,
     LockRow,
+    counts_by_host,
     instance,
     instances,
     locks,
@@ -27,6 +28,7 @@ __all__ = [
     "VersionChoice",
     "VersionRow",
     "commits_made",
+    "counts_by_host",
     "instance",
     "instances",
     "locks",

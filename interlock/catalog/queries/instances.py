@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from interlock.accounts.caller import Caller
 from interlock.accounts.rights import visible_projects
@@ -122,6 +122,12 @@ def instances(
     if locked is not None:
         rows = rows.filter(_is_locked() if locked else ~_is_locked())
     return _rows(list(rows.order_by("pk")[:limit]))
+
+
+def counts_by_host(*, by: Caller, host_ids: Collection[int]) -> dict[int, int]:
+    """How many instances each host has, of those that one may see."""
+    rows = _visible(by).select_related(None).filter(host__in=host_ids).exclude(status=InstanceStatus.ABSENT)
+    return dict(rows.order_by().values_list("host").annotate(Count("pk")))
 
 
 def _is_locked() -> Q:

@@ -1,4 +1,4 @@
-"""Hosts, groups, environments, credentials, host keys: every write."""
+"""Hosts and the keys that are trusted of them."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ import ipaddress
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncssh
 from django.db.models import ProtectedError
 
 from interlock.accounts.caller import Caller
-from interlock.accounts.queries import projects
 from interlock.accounts.rights import require
-from interlock.fleet.models import Credential, Environment, Grant, Host, HostGroup, HostKey
+from interlock.fleet.models import Credential, Environment, Host, HostGroup, HostKey
+from interlock.fleet.services.rows import (
+    check_description,
+    check_fields,
+    check_free,
+    check_name,
+    get_row,
+)
 from interlock.journal.services import NewEntry, append
 from interlock.journal.transactions import writing
 from interlock.lifecycle.refused import Refused, invalid, missing
-from interlock.vault.services import put
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?")
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,62}")
 _PART = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -30,115 +35,6 @@ HOST_FIELDS = frozenset(
     {"name", "address", "port", "user", "environment_id", "credential_id", "bastion_id", "root",
      "state_dir", "labels", "group_ids", "description"}
 )  # fmt: skip
-
-
-def create_environment(
-    *,
-    by: Caller,
-    name: str,
-    position: int = 0,
-    description: str = "",
-    approvals_required: int = 0,
-    default_batches: Sequence[str] = (),
-) -> Environment:
-    from interlock.lifecycle.run.plan import split_batches
-
-    require(by, "fleet")
-    _check_name(name)
-    _check_environment(
-        {"position": position, "description": description, "approvals_required": approvals_required}
-    )
-    split_batches(1000, list(default_batches))
-    with writing():
-        _check_free(Environment, name)
-        row = Environment.objects.create(
-            name=name,
-            position=position,
-            description=description,
-            approvals_required=approvals_required,
-            default_batches=list(default_batches),
-        )
-        append(NewEntry(by, "environment", row.id, "environment.created", facts={"name": name}))
-    return row
-
-
-def update_environment(*, by: Caller, environment_id: int, changes: Mapping[str, Any]) -> Environment:
-    from interlock.lifecycle.run.plan import split_batches
-
-    require(by, "fleet")
-    known = {"position", "description", "approvals_required", "default_batches"}
-    _check_fields(changes, known)
-    _check_environment(changes)
-    split_batches(1000, list(changes.get("default_batches", [])))
-    with writing():
-        row: Environment = _get(Environment, environment_id, "environment_not_known")
-        for field, value in changes.items():
-            setattr(row, field, value)
-        row.save(update_fields=list(changes) or None)
-        append(NewEntry(by, "environment", row.id, "environment.changed", facts=dict(changes)))
-    return row
-
-
-def set_grants(*, by: Caller, environment_id: int, project_ids: Sequence[int]) -> None:
-    """Let exactly these projects use the hosts of the environment."""
-    require(by, "fleet")
-    with writing():
-        _get(Environment, environment_id, "environment_not_known")
-        # Asked, not tried: both databases look at a foreign key only at the commit.
-        known = projects(by=by).filter(id__in=list(project_ids)).values_list("id", flat=True)
-        if unknown := set(project_ids) - set(known):
-            raise missing("project_not_known", project_id=min(unknown))
-        Grant.objects.filter(environment_id=environment_id).delete()
-        Grant.objects.bulk_create(
-            Grant(environment_id=environment_id, project_id=project_id)
-            for project_id in sorted(set(project_ids))
-        )
-        append(
-            NewEntry(
-                by,
-                "environment",
-                environment_id,
-                "environment.granted",
-                facts={"projects": sorted(set(project_ids))},
-            )
-        )
-
-
-def create_group(*, by: Caller, name: str, description: str = "") -> HostGroup:
-    require(by, "fleet")
-    _check_name(name)
-    _check_description(description)
-    with writing():
-        _check_free(HostGroup, name)
-        row = HostGroup.objects.create(name=name, description=description)
-        append(NewEntry(by, "group", row.id, "group.created", facts={"name": name}))
-    return row
-
-
-def create_credential(*, by: Caller, name: str, kind: str, value: str) -> Credential:
-    """A private key (PEM or OpenSSH, without passphrase) or a password; the value goes into the vault."""
-    require(by, "fleet")
-    _check_name(name)
-    if kind == "private_key":
-        try:
-            asyncssh.import_private_key(value)
-        except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError, ValueError):
-            raise invalid("private_key_unreadable") from None
-    elif kind != "password":
-        raise invalid("credential_kind_not_known", known="private_key, password")
-    with writing():
-        _check_free(Credential, name)
-        secret = put(by=_vault_hand(by), name=f"credential.{name}", value=value)
-        row = Credential.objects.create(name=name, kind=kind, secret=secret)
-        append(NewEntry(by, "credential", row.id, "credential.created", facts={"name": name, "kind": kind}))
-    return row
-
-
-def _vault_hand(by: Caller) -> Caller:
-    """Whoever may register credentials may put them into the vault, narrow token or not."""
-    from dataclasses import replace
-
-    return replace(by, scopes=None)
 
 
 def create_host(
@@ -165,11 +61,11 @@ def create_host(
         "credential_id": credential_id, "bastion_id": bastion_id, "root": root, "state_dir": state_dir,
         "labels": dict(labels or {}), "description": description,
     }  # fmt: skip
-    _check_host(values)
+    check_host(values)
     keys = [read_key(line) for line in host_keys]
     with writing():
         _check_references(values, group_ids, host_id=None)
-        _check_free(Host, name)
+        check_free(Host, name)
         host = Host.objects.create(**values)
         host.groups.set(list(group_ids))
         for line, fingerprint in dict(keys).items():
@@ -180,18 +76,19 @@ def create_host(
 
 def update_host(*, by: Caller, host_id: int, changes: Mapping[str, Any]) -> Host:
     require(by, "fleet")
-    _check_fields(changes, HOST_FIELDS)
+    check_fields(changes, HOST_FIELDS)
     values = {field: value for field, value in changes.items() if field != "group_ids"}
-    _check_host(values)
+    check_host(values)
     with writing():
-        host: Host = _get(Host, host_id, "host_not_known_id")
+        host: Host = get_row(Host, host_id, "host_not_known_id")
         _check_references(values, changes.get("group_ids", ()), host_id=host_id)
         if "name" in values:
-            _check_free(Host, values["name"], host_id)
+            check_free(Host, values["name"], host_id)
         for field, value in values.items():
             setattr(host, field, value)
         if {"address", "port", "root"} & set(values):
             host.machine_id, host.checked_at = "", None  # it may be another machine now
+            host.tried_at, host.trouble, host.stages = None, "", []
         host.save()
         if "group_ids" in changes:
             host.groups.set(changes["group_ids"])
@@ -202,7 +99,7 @@ def update_host(*, by: Caller, host_id: int, changes: Mapping[str, Any]) -> Host
 def delete_host(*, by: Caller, host_id: int) -> None:
     require(by, "fleet")
     with writing():
-        host = _get(Host, host_id, "host_not_known_id")
+        host = get_row(Host, host_id, "host_not_known_id")
         name = host.name
         try:
             host.delete()
@@ -211,12 +108,14 @@ def delete_host(*, by: Caller, host_id: int) -> None:
         append(NewEntry(by, "host", host_id, "host.deleted", facts={"name": name}))
 
 
-def accept_key(*, by: Caller, host_id: int, line: str) -> HostKey:
-    """Trust this key of the host from now on."""
+def accept_key(*, by: Caller, host_id: int, line: str, instead_of: str = "") -> HostKey:
+    """Trust this key of the host from now on; ``instead_of`` is the fingerprint of one that it replaces."""
     require(by, "fleet")
     line, fingerprint = read_key(line)
     with writing():
-        host = _get(Host, host_id, "host_not_known_id")
+        host = get_row(Host, host_id, "host_not_known_id")
+        if instead_of and instead_of != fingerprint:
+            remove_key(by=by, host_id=host_id, fingerprint=instead_of)
         row, _ = HostKey.objects.get_or_create(
             host=host, fingerprint=fingerprint, defaults={"line": line, "accepted_by": by.name}
         )
@@ -235,15 +134,45 @@ def remove_key(*, by: Caller, host_id: int, fingerprint: str) -> None:
 
 def note_facts(*, by: Caller, host_id: int, machine_id: str, facts: Mapping[str, Any]) -> None:
     """What a connection check learnt; refused when another host row is the same tree on the same machine."""
-    from datetime import UTC, datetime
-
     with writing():
-        host = _get(Host, host_id, "host_not_known_id")
+        host = get_row(Host, host_id, "host_not_known_id")
         twin = Host.objects.filter(machine_id=machine_id, root=host.root).exclude(id=host_id).first()
         if machine_id and twin is not None:
             raise Refused("host_tree_taken", host=host.name, other=twin.name, root=host.root)
         host.machine_id, host.facts, host.checked_at = machine_id, dict(facts), datetime.now(UTC)
         host.save(update_fields=["machine_id", "facts", "checked_at"])
+
+
+def note_check(*, host_id: int, trouble: str, stages: Sequence[Mapping[str, str]]) -> None:
+    """How the last connection check went, stage by stage; ``trouble`` is empty when all was well."""
+    with writing():
+        Host.objects.filter(id=host_id).update(
+            tried_at=datetime.now(UTC), trouble=trouble, stages=[dict(stage) for stage in stages]
+        )
+
+
+def put_hosts(
+    *, by: Caller, host_ids: Sequence[int], environment_id: int | None = None, group_id: int | None = None,
+    leave: bool = False,
+) -> int:  # fmt: skip
+    """Many hosts at once into an environment, into a group, or with ``leave`` out of it."""
+    require(by, "fleet")
+    with writing():
+        rows = list(Host.objects.filter(id__in=list(host_ids)).order_by("id"))
+        lacking = sorted(set(host_ids) - {row.id for row in rows})
+        if lacking:
+            raise missing("host_not_known", hosts=", ".join(map(str, lacking[:20])))
+        fields = []
+        if environment_id is not None:
+            get_row(Environment, environment_id, "environment_not_known")
+            Host.objects.filter(id__in=[row.id for row in rows]).update(environment_id=environment_id)
+            fields.append("environment_id")
+        if group_id is not None:
+            group: HostGroup = get_row(HostGroup, group_id, "group_not_known_id")
+            (group.hosts.remove if leave else group.hosts.add)(*rows)
+            fields.append("group_ids")
+        append(*(NewEntry(by, "host", row.id, "host.changed", facts={"fields": fields}) for row in rows))
+    return len(rows)
 
 
 def read_key(line: str) -> tuple[str, str]:
@@ -258,46 +187,10 @@ def read_key(line: str) -> tuple[str, str]:
     return " ".join(words[:2]), key.get_fingerprint()
 
 
-def _get(model: Any, row_id: int, code: str) -> Any:
-    row = model.objects.filter(id=row_id).first()
-    if row is None:
-        raise missing(code, id=row_id)
-    return row
-
-
-def _check_fields(changes: Mapping[str, Any], known: Any) -> None:
-    strange = sorted(set(changes) - set(known))
-    if strange:
-        raise invalid("fields_not_known", fields=", ".join(strange))
-
-
-def _check_name(name: str) -> None:
-    if not NAME.fullmatch(name):
-        raise invalid("name_unfit", name=name[:64])
-
-
-def _check_free(model: Any, name: str, but: int | None = None) -> None:
-    """Names that differ in case alone are one name to whoever reads them aloud."""
-    if model.objects.filter(name__iexact=name).exclude(id=but).exists():
-        raise Refused("name_taken", name=name)
-
-
-def _check_description(text: object) -> None:
-    if not isinstance(text, str) or "\0" in text or len(text) > 256:
-        raise invalid("description_unfit")
-
-
-def _check_environment(values: Mapping[str, Any]) -> None:
-    _check_description(values.get("description", ""))
-    for field, most in (("position", 10_000), ("approvals_required", 100)):
-        if not 0 <= values.get(field, 0) <= most:
-            raise invalid("field_unfit", field=field)
-
-
-def _check_host(values: Mapping[str, Any]) -> None:
+def check_host(values: Mapping[str, Any]) -> None:
     """Whatever of a host is in ``values`` is fit to reach a shell, a path and a page."""
     if "name" in values:
-        _check_name(values["name"])
+        check_name(values["name"])
     if "address" in values and not _is_address(values["address"]):
         raise invalid("address_unfit", address=str(values["address"])[:100])
     if "port" in values and not 1 <= values["port"] <= 65535:
@@ -316,7 +209,7 @@ def _check_host(values: Mapping[str, Any]) -> None:
     for name, value in labels.items():
         if not LABEL.fullmatch(name) or not isinstance(value, str) or not LABEL.fullmatch(value or "x"):
             raise invalid("label_unfit", label=f"{name}={value}"[:130])
-    _check_description(values.get("description", ""))
+    check_description(values.get("description", ""))
 
 
 def _is_address(text: str) -> bool:
@@ -346,7 +239,7 @@ def _check_references(values: Mapping[str, Any], group_ids: Sequence[int], host_
         ("bastion_id", Host, "bastion_not_known"),
     ):
         if values.get(field) is not None:
-            _get(model, values[field], code)
+            get_row(model, values[field], code)
     known = set(HostGroup.objects.filter(id__in=list(group_ids)).values_list("id", flat=True))
     if set(group_ids) - known:
         raise missing("group_not_known", ids=", ".join(map(str, sorted(set(group_ids) - known))))
