@@ -57,6 +57,7 @@ SENTENCES: dict[str, Promise | str] = {
         "“%(name)s” cannot name a secret. Use letters, digits and _ . -, beginning with a letter."
     ),
     "secret_value_unfit": _("A secret is text without NUL, %(limit)s characters at most, and not empty."),
+    "secret_taken": _("There is a secret called %(name)s already. Give that one a new value instead."),
     "secret_not_known": _("There is no such secret."),
     "secrets_not_known": _("The project has no secrets called %(names)s."),
     "secret_unreadable": _(
@@ -102,6 +103,7 @@ SENTENCES: dict[str, Promise | str] = {
     "group_not_known_id": _("There is no group %(id)s."),
     "credential_in_use": _("Hosts sign in with %(name)s. Give them another credential first."),
     "hosts_with_faults": _("%(count)s of the lines have faults. Nothing was registered."),
+    "name_not_typed": _("Type %(name)s to say that you mean it."),
     "columns_too_many": _("This line has %(count)s columns; %(most)s are read."),
     "name_in_line": _("%(name)s is in line %(line)s already."),
     "no_lines": _("There are no lines to read. Paste one host a line."),

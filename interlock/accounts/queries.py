@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from collections.abc import Collection
+
+from django.db.models import Count, Q, QuerySet
 
 from interlock.accounts.caller import Caller
 from interlock.accounts.models import Membership, Person, Project, Token
@@ -10,9 +12,12 @@ from interlock.accounts.rights import require, visible_projects
 from interlock.lifecycle.refused import missing
 
 
-def people(*, by: Caller) -> QuerySet[Person]:
+def people(*, by: Caller, search: str = "", project_id: int | None = None) -> QuerySet[Person]:
     require(by, "people")
-    return Person.objects.prefetch_related("memberships").order_by("id")
+    rows = Person.objects.prefetch_related("memberships").order_by("id")
+    if project_id is not None:
+        rows = rows.filter(pk__in=Membership.objects.filter(project_id=project_id).values("person"))
+    return rows.filter(Q(username__contains=search) | Q(name__contains=search)) if search else rows
 
 
 def person(*, by: Caller, person_id: int) -> Person:
@@ -29,6 +34,12 @@ def projects(*, by: Caller) -> QuerySet[Project]:
     visible = visible_projects(by)
     rows = Project.objects.order_by("id")
     return rows if visible is None else rows.filter(id__in=visible)
+
+
+def counts_of_members(*, by: Caller, project_ids: Collection[int]) -> dict[int, int]:
+    """How many people have a role in each of the projects that one may see."""
+    seen = projects(by=by).order_by().filter(id__in=project_ids)
+    return dict(seen.values_list("id").annotate(Count("memberships__person", distinct=True)))
 
 
 def tokens(*, by: Caller) -> QuerySet[Token]:

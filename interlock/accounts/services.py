@@ -150,6 +150,15 @@ def set_password(*, by: Caller, person_id: int, password: str) -> None:
         append(NewEntry(by, "person", person_id, "person.password_set"))
 
 
+def change_own_password(*, by: Caller, old: str, new: str) -> None:
+    """Another password for oneself, by who knows the one that is; as often wrong as at the sign-in."""
+    if by.kind != "person" or by.person_id is None:
+        raise forbidden("not_allowed", right="people")
+    username = _person(by.person_id).username
+    authenticate_password(username, old)
+    set_password(by=by, person_id=by.person_id, password=new)
+
+
 def update_person(
     *,
     by: Caller,
@@ -194,6 +203,18 @@ def create_project(*, by: Caller, name: str, description: str = "") -> Project:
             raise Refused("name_taken", name=name)
         project = Project.objects.create(name=name, description=description[:256])
         append(NewEntry(by, "project", project.id, "project.created", project_id=project.id))
+    return project
+
+
+def update_project(*, by: Caller, project_id: int, description: str) -> Project:
+    require(by, "platform")
+    with writing():
+        project = Project.objects.filter(id=project_id).first()
+        if project is None:
+            raise missing("project_not_known", project_id=project_id)
+        project.description = description[:256]
+        project.save(update_fields=["description"])
+        append(NewEntry(by, "project", project_id, "project.changed", project_id=project_id))
     return project
 
 

@@ -17,12 +17,28 @@ def entries(
     subject_id: int | None = None,
     act: str | None = None,
     project_id: int | None = None,
+    actor: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> QuerySet[Entry]:
-    """Newest first. ``project_ids``: the projects that may be shown; None = all and the platform's own."""
+    """Newest first. ``project_ids``: the projects that may be shown; None = all and the platform's own.
+
+    ``actor`` is a name, whole; ``act`` may end in a dot, for all acts of a kind.
+    """
     rows = Entry.objects.order_by("-id")
     if project_ids is not None:
         rows = rows.filter(project_id__in=list(project_ids))
-    wanted = {"subject": subject, "subject_id": subject_id, "act": act, "project_id": project_id}
+    if act and act.endswith("."):
+        rows, act = rows.filter(act__startswith=act), None
+    wanted = {
+        "subject": subject,
+        "subject_id": subject_id,
+        "act": act,
+        "project_id": project_id,
+        "actor_name": actor or None,
+        "at__gte": since,
+        "at__lt": until,
+    }
     return rows.filter(**{field: value for field, value in wanted.items() if value is not None})
 
 

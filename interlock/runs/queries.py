@@ -77,6 +77,13 @@ def list_runs(
     return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
 
 
+def runs_on_host(*, by: Caller, host_id: int, limit: int = 10) -> list[Run]:
+    """The runs that last had this host among theirs, newest first."""
+    # A run has a lane of the host for each of its rollouts, few; so the newest lanes name enough runs.
+    lanes = Lane.objects.filter(host=host_id).order_by("-id").values_list("run", flat=True)[: limit * 5]
+    return list(list_runs(by=by).filter(id__in=list(lanes))[:limit])
+
+
 def find_run(*, by: Caller, run_id: int) -> Run:
     run = Run.objects.filter(id=run_id).first()
     if run is None or not may(by, "view", run.project_id):

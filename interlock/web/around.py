@@ -22,7 +22,7 @@ THEMES = ("light", "dark")
 
 @dataclass(frozen=True)
 class Place:
-    """An entry of the navigation; ``right`` is what one needs to find something there."""
+    """An entry of the navigation; ``right`` is what one needs, anywhere, to find something there."""
 
     name: str  # of the address
     word: Promise | str
@@ -39,6 +39,7 @@ PLACES = (
     Place("tasks", _("Tasks"), "list-checks", key="t"),
     Place("templates", _("Templates"), "workflow", key="m"),
     Place("hosts", _("Hosts"), "server", key="h"),
+    Place("secrets", _("Secrets"), "key-round", right="configure", key="c"),
     Place("people", _("People"), "users", key="p"),
     Place("journal", _("Journal"), "scroll-text", key="j"),
 )
@@ -62,7 +63,7 @@ def _places(request: HttpRequest, caller: Caller | None) -> list[dict[str, Any]]
         return []
     found = []
     for place in PLACES:
-        if place.right and not may(caller, place.right):
+        if place.right and not any(may(caller, place.right, project) for project in (None, *caller.roles)):
             continue
         try:
             address = reverse(place.name)

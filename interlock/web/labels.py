@@ -3,6 +3,8 @@
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from interlock.web import acts, stages
+
 Label = Promise | str
 
 STATUSES: dict[str, Label] = {
@@ -95,7 +97,16 @@ ROLES: dict[str, Label] = {
     "admin": _("administrator"),
 }
 
-TABLES: dict[str, dict[str, Label]] = {"status": STATUSES, "action": ACTIONS, "role": ROLES}
+TABLES: dict[str, dict[str, Label]] = {
+    "status": STATUSES,
+    "action": ACTIONS,
+    "role": ROLES,
+    "act": acts.ACTS,
+    "subject": acts.SUBJECTS,
+    "stage": stages.STAGES,
+    "trouble": stages.TROUBLES,
+    "reach": stages.REACHES,
+}
 
 
 def word(table: str, code: object) -> Label:

@@ -2,7 +2,18 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from interlock.web.pages import design, signing_in
+from interlock.web.pages import (
+    design,
+    host_import,
+    host_keys,
+    hosts,
+    journal,
+    me,
+    people,
+    places,
+    secrets,
+    signing_in,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("sign-in", signing_in.sign_in, name="sign-in"),
@@ -11,5 +22,47 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("design", design.sheet, name="design"),
     path("", design.sheet, name="home"),
     path("approvals", design.sheet, name="approvals"),
-    path("me", design.sheet, name="me"),
+    path("hosts", hosts.listed, name="hosts"),
+    path("hosts/bulk", hosts.bulk, name="hosts-bulk"),
+    path("hosts/new", hosts.new, name="host-new"),
+    path("hosts/import", host_import.take_in, name="host-import"),
+    path("hosts/<int:host_id>", hosts.one, name="host"),
+    path("hosts/<int:host_id>/_state", hosts.state, name="host-state"),
+    path("hosts/<int:host_id>/edit", hosts.edit, name="host-edit"),
+    path("hosts/<int:host_id>/delete", hosts.delete, name="host-delete"),
+    path("hosts/<int:host_id>/check", host_keys.check, name="host-check"),
+    path("hosts/<int:host_id>/keys", host_keys.keys, name="host-keys"),
+    path("hosts/<int:host_id>/keys/scan", host_keys.scan, name="host-scan"),
+    path("hosts/<int:host_id>/keys/accept", host_keys.accept, name="host-accept"),
+    path("hosts/<int:host_id>/keys/remove", host_keys.remove, name="host-key-remove"),
+    path("hosts/environments", places.environments, name="environments"),
+    path("hosts/environments/new", places.environment, name="environment-new"),
+    path("hosts/environments/<int:environment_id>", places.environment, name="environment"),
+    path(
+        "hosts/environments/<int:environment_id>/delete", places.delete_environment, name="environment-delete"
+    ),
+    path("hosts/groups", places.groups, name="groups"),
+    path("hosts/groups/<int:group_id>/delete", places.delete_group, name="group-delete"),
+    path("hosts/credentials", places.credentials, name="credentials"),
+    path("hosts/credentials/<int:credential_id>", places.credential, name="credential"),
+    path("hosts/credentials/<int:credential_id>/delete", places.delete_credential, name="credential-delete"),
+    path("journal", journal.listed, name="journal"),
+    path("journal/export", journal.export, name="journal-export"),
+    path("people", people.listed, name="people"),
+    path("people/new", people.new, name="person-new"),
+    path("people/<int:person_id>", people.one, name="person"),
+    path("people/<int:person_id>/activate", people.activate, name="person-activate"),
+    path("people/<int:person_id>/password", people.reset_password, name="person-password"),
+    path("people/<int:person_id>/roles", people.set_roles, name="person-roles-new"),
+    path("people/<int:person_id>/roles/<int:project_id>", people.set_roles, name="person-roles"),
+    path("people/projects", people.projects, name="projects"),
+    path("people/projects/<int:project_id>", people.project, name="project"),
+    path("people/projects/<int:project_id>/roles", people.give_roles, name="project-roles"),
+    path("people/roles", people.roles, name="roles"),
+    path("me", me.page, name="me"),
+    path("me/password", me.change_password, name="password-change"),
+    path("me/tokens", me.make_token, name="token-make"),
+    path("me/tokens/<int:token_id>/revoke", me.revoke_token, name="token-revoke"),
+    path("secrets", secrets.listed, name="secrets"),
+    path("secrets/<int:secret_id>", secrets.one, name="secret"),
 ]

@@ -9,7 +9,14 @@ from interlock.catalog.queries.instances import (
     locks,
     visible_instance,
 )
-from interlock.catalog.queries.services import ServiceRow, service, service_named, services, visible_service
+from interlock.catalog.queries.services import (
+    ServiceRow,
+    names_of,
+    service,
+    service_named,
+    services,
+    visible_service,
+)
 from interlock.catalog.queries.versions import (
     VersionChoice,
     VersionRow,
@@ -32,6 +39,7 @@ __all__ = [
     "instance",
     "instances",
     "locks",
+    "names_of",
     "service",
     "service_named",
     "services",

@@ -1,6 +1,6 @@
 """Services, with a summary of each."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -64,6 +64,16 @@ def service_named(*, by: Caller, name: str) -> ServiceRow:
     if row is None:
         raise missing("service_not_known", service=name[:64])
     return _rows([row])[0]
+
+
+def names_of(
+    *, by: Caller, service_ids: Collection[int] = (), version_ids: Collection[int] = ()
+) -> dict[int, str]:
+    """Names of those of either kind that the caller may see."""
+    if service_ids:
+        return dict(_visible(by).filter(pk__in=service_ids).values_list("pk", "name"))
+    rows = Version.objects.filter(pk__in=version_ids, service__in=_visible(by).values("pk"))
+    return {pk: f"{service} {name}" for pk, service, name in rows.values_list("pk", "service__name", "name")}
 
 
 def services(

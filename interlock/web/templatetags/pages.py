@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import lucide
 from django import template
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -57,6 +59,22 @@ def dot(code: str, of: str = "") -> SafeString:
         word=labels.word("status", code),
         shape=_drawn(shape, 14, "turning" if shape == "loader-circle" else ""),
     )
+
+
+@register.filter
+def at(table: Mapping[str, Any], key: str) -> Any:
+    """``{{ table|at:key }}``: what a table has for a key; nothing where it has none."""
+    return table.get(key, "")
+
+
+@register.simple_tag
+def subject(kind: str, subject_id: int, text: str) -> SafeString | str:
+    """What something is called, with a link to its page where it has one."""
+    try:
+        address = reverse(kind, args=[subject_id])
+    except NoReverseMatch:
+        return text
+    return format_html('<a href="{}">{}</a>', address, text)
 
 
 @register.filter
