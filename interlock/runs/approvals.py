@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from interlock.accounts.caller import Caller
-from interlock.accounts.rights import require
+from interlock.accounts.rights import may, require
 from interlock.journal.actor import SYSTEM, Actor
 from interlock.journal.transactions import writing
 from interlock.lifecycle.refused import Refused, forbidden, missing
@@ -38,7 +38,8 @@ def _vote(
     with writing():
         run = lock_run(run_id)
         approval = _open_approval(run, key)
-        _check_voter(run, approval, by)
+        if refused := vote_refusal(by=by, approval=approval):
+            raise refused
         if plan_hash != approval.plan_hash:
             raise Refused("plan_changed", plan_hash=approval.plan_hash)
         change = Change(run=run, by=by, at=now(), reason=note)
@@ -71,20 +72,26 @@ def _open_approval(run: Run, key: str) -> Approval:
     if latest.status != "open":
         last = latest.votes.order_by("-id").first()
         raise Refused("approval_decided", status=latest.status, by=last.name if last else "interlock")
+    latest.run = run
     return latest
 
 
-def _check_voter(run: Run, approval: Approval, by: Caller) -> None:
+def vote_refusal(*, by: Caller, approval: Approval) -> Refused | None:
+    """Why this person cannot vote now; for pages, which read the votes with the approval."""
+    run = approval.run
+    if not may(by, "approve", run.project_id):
+        return forbidden("not_allowed", right="approve")
     if by.person_id is None:
-        raise forbidden("only_people_vote")
+        return forbidden("only_people_vote")
     requester = run.requested_by
     same = requester.get("kind") in ("person", "token") and requester.get("id") == by.id
     if approval.not_requester and same:
-        raise forbidden("own_request")
+        return forbidden("own_request")
     if approval.people and by.name not in approval.people:
-        raise forbidden("not_asked", people=", ".join(approval.people[:10]))
-    if approval.votes.filter(person_id=str(by.person_id)).exists():
-        raise Refused("voted_already")
+        return forbidden("not_asked", people=", ".join(approval.people[:10]))
+    if any(vote.person_id == str(by.person_id) for vote in approval.votes.all()):
+        return Refused("voted_already")
+    return None
 
 
 def _close(change: Change, approval: Approval, status: Literal["approved", "rejected", "expired"]) -> None:

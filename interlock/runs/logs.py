@@ -86,6 +86,20 @@ def read_log(run_id: int, body: str, offset: int, limit: int) -> LogPart:
     return LogPart(offset, bytes(data[:limit]), head.end, head.ended, head.cut)
 
 
+def read_tail(run_id: int, body: str, limit: int) -> LogPart:
+    """About the last ``limit`` bytes that are kept; of a log that was cut, those before the cut."""
+    head = LogHead.objects.filter(run_id=run_id, body=body).first()
+    if head is None:
+        raise missing("log_not_known", body=body)
+    if head.sealed:
+        whole = gzip.decompress(log_store().read(head.sealed))
+        start = max(len(whole) - limit, 0)
+        return LogPart(start, whole[start:], head.end, True, head.cut)
+    last = LogChunk.objects.filter(head_id=head.id).order_by("-start").first()
+    kept = last.start + len(bytes(last.data)) if last else 0
+    return read_log(run_id, body, max(kept - limit, 0), limit)
+
+
 def seal_logs_of(entry: EntryView) -> None:
     """What follows from a journal entry about a run's end."""
     seal_logs(entry.subject_id)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from interlock.accounts.caller import Caller
 from interlock.accounts.rights import may, visible_projects
@@ -41,6 +41,7 @@ class VerbView:
     key: str
     allowed: bool
     reason: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,22 @@ def list_runs(
     status: str | None = None,
     origin: str | None = None,
     origin_id: int | None = None,
+    text: str = "",
 ) -> QuerySet[Run]:
-    """Newest first, without their plans."""
+    """Newest first, without their plans. ``text`` is looked for in titles and in who asked; #12 is run 12."""
     rows = Run.objects.defer("plan").order_by("-id")
     visible = visible_projects(by)
     if visible is not None:
         rows = rows.filter(project_id__in=visible)
     wanted = {"project_id": project_id, "status": status, "origin": origin, "origin_id": origin_id}
-    return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+    for word in text.split()[:5]:
+        number = word.removeprefix("#")
+        if number.isascii() and number.isdigit() and len(number) < 16 and word != number:
+            rows = rows.filter(id=int(number))
+        else:
+            rows = rows.filter(Q(title__icontains=word) | Q(requested_by__name__icontains=word))
+    return rows
 
 
 def runs_on_host(*, by: Caller, host_id: int, limit: int = 10) -> list[Run]:
@@ -140,13 +149,16 @@ def _verbs(by: Caller, run: Run) -> list[VerbView]:
     views = []
     for verb, key, event in asked:
         right = "release" if verb == "start" and run.origin == "release" else "operate"
-        reason = "" if may(by, right, run.project_id) else "not_allowed"
-        if not reason:
+        refused = None if may(by, right, run.project_id) else Refused("not_allowed", right=right)
+        if refused is None:
             try:
                 decide_run(plan, state, event)
-            except Refused as refused:
-                reason = refused.code
-        views.append(VerbView(verb, key, not reason, reason))
+            except Refused as error:
+                refused = error
+        if refused is None:
+            views.append(VerbView(verb, key, True))
+        else:
+            views.append(VerbView(verb, key, False, refused.code, refused.facts))
     return views
 
 
@@ -218,6 +230,11 @@ def step_body(step: Step) -> str:
 def log_bytes(*, by: Caller, run_id: int, body: str, offset: int, limit: int) -> logs.LogPart:
     find_run(by=by, run_id=run_id)
     return logs.read_log(run_id, body, offset, limit)
+
+
+def log_tail(*, by: Caller, run_id: int, body: str, limit: int) -> logs.LogPart:
+    find_run(by=by, run_id=run_id)
+    return logs.read_tail(run_id, body, limit)
 
 
 def open_approvals(*, by: Caller) -> QuerySet[Approval]:

@@ -64,7 +64,7 @@ def approval(row: Any) -> dict[str, Any]:
 
 
 def _verb(view: VerbView) -> Verb:
-    text = sentence(view.reason, {}) if view.reason else ""
+    text = sentence(view.reason, view.facts) if view.reason else ""
     return Verb(verb=view.verb, key=view.key, allowed=view.allowed, reason=view.reason, text=text)
 
 
