@@ -236,6 +236,10 @@ SENTENCES: dict[str, Promise | str] = {
     "service_name_unfit": _("“%(name)s” cannot name a service: use a-z, 0-9 and -, up to 63 characters."),
     "service_name_taken": _("There is already a service called %(name)s."),
     "service_field_fixed": _("The %(field)s of a service cannot change: directories on hosts carry it."),
+    "service_changed_meanwhile": _(
+        "%(by)s has changed these settings since you opened them. Nothing of yours was saved: compare, "
+        "and save again."
+    ),
     "service_at_work": _("A release of %(service)s holds locks; wait until it has ended."),
     "field_not_known": _("There is no field %(field)s to change here."),
     "field_unfit": _("This value does not fit the field %(field)s."),
@@ -314,6 +318,11 @@ SENTENCES: dict[str, Promise | str] = {
     "confirm_beyond_batches": _(
         "There is nothing to confirm after batch %(batch)s: there are only %(batches)s batches."
     ),
+    "too_many_batches": _(
+        "One by one goes up to %(most)s hosts, and these are %(hosts)s. Choose rising totals instead."
+    ),
+    "confirm_unfit": _("Give the numbers of batches, such as 1, 3."),
+    "host_label_unfit": _("“%(label)s” is not a label. Give it as name=value."),
     "version_missing": _("Name the version to release."),
     "request_unfit": _("“%(field)s” does not fit: %(problem)s"),
     "plan_changed": _("The plan is another one by now. Look at it again (%(plan_hash)s) before you agree."),

@@ -8,7 +8,7 @@ from django.db.models import Count, Q, QuerySet
 
 from interlock.accounts.caller import Caller
 from interlock.accounts.models import Membership, Person, Project, Token
-from interlock.accounts.rights import require, visible_projects
+from interlock.accounts.rights import ROLES, require, visible_projects
 from interlock.lifecycle.refused import missing
 
 
@@ -53,3 +53,11 @@ def roles_of(person_id: int) -> dict[int, list[str]]:
     for project_id, role in Membership.objects.filter(person_id=person_id).values_list("project_id", "role"):
         found.setdefault(project_id, []).append(role)
     return found
+
+
+def approvers(*, by: Caller, project_id: int) -> list[str]:
+    """User names of those who may approve in the project."""
+    require(by, "view", project_id)
+    roles = [role for role, rights in ROLES.items() if "approve" in rights]
+    held = Membership.objects.filter(project_id=project_id, role__in=roles, person__is_active=True)
+    return list(held.order_by("person__username").values_list("person__username", flat=True).distinct())

@@ -1,5 +1,6 @@
 """Reads of builds."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,9 +25,21 @@ class BuildRow:
     created_by: str
 
 
-def builds(*, by: Caller, service_id: int, before_id: int | None = None, limit: int = 50) -> list[BuildRow]:
+def builds(
+    *,
+    by: Caller,
+    service_id: int,
+    version_ids: Collection[int] | None = None,
+    before: datetime | None = None,
+    before_id: int | None = None,
+    limit: int = 50,
+) -> list[BuildRow]:
     """Youngest first."""
     rows = Build.objects.filter(version__service=service(by=by, service_id=service_id).id)
+    if version_ids is not None:
+        rows = rows.filter(version__in=version_ids)
+    if before is not None:
+        rows = rows.filter(created_at__lt=before)
     if before_id is not None:
         rows = rows.filter(pk__lt=before_id)
     return [_row(row) for row in rows.select_related("version", "created_by").order_by("-pk")[:limit]]

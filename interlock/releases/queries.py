@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from collections.abc import Collection
+
+from django.db.models import Max, QuerySet
 
 from interlock.accounts.caller import Caller
 from interlock.accounts.rights import visible_projects
 from interlock.lifecycle.refused import missing
 from interlock.releases.models import Release
+
+ReleaseRow = Release
 
 
 def releases(
@@ -23,6 +27,24 @@ def releases(
     if project_id is not None:
         rows = rows.filter(project_id=project_id)
     return rows.order_by("-id")
+
+
+def last_releases(*, by: Caller, service_ids: Collection[int]) -> dict[int, Release]:
+    """service id -> its youngest release, without its plan."""
+    youngest = releases(by=by).filter(service_id__in=service_ids).order_by().values("service_id")
+    rows = light(releases(by=by)).filter(id__in=youngest.annotate(newest=Max("id")).values("newest"))
+    return {row.service_id: row for row in rows}
+
+
+def under_way(*, by: Caller, service_ids: Collection[int]) -> list[Release]:
+    """Releases of these services whose run has not ended, oldest first."""
+    rows = releases(by=by).filter(service_id__in=service_ids, run__ended_at=None, run__isnull=False)
+    return list(light(rows).order_by("id"))
+
+
+def light(rows: QuerySet[Release]) -> QuerySet[Release]:
+    """For lists: a plan of thousands of hosts is megabytes."""
+    return rows.defer("intent", "request", "obstacles", "changes", "former", "run__plan")
 
 
 def release(*, by: Caller, release_id: int) -> Release:

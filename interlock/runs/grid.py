@@ -326,4 +326,3 @@ def touched_hosts(run: Run, key: str) -> list[int]:
     """Hosts on which a step that changes something was begun: what a revert is for."""
     rows = Lane.objects.filter(run_id=run.id, step__key=key, touched=True)
     return list(rows.order_by("id").values_list("host_id", flat=True)[:1000])
-

@@ -1,5 +1,7 @@
 """Codes to the words of the pages. Sentences for refusals are in interlock.words."""
 
+from collections.abc import Mapping
+
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -97,6 +99,32 @@ ROLES: dict[str, Label] = {
     "admin": _("administrator"),
 }
 
+LANGUAGES: dict[str, Label] = {
+    "python": "Python",
+    "go": "Go",
+    "java": "Java",
+    "node": "Node.js",
+    "cpp": "C++",
+    "other": _("another"),
+}
+
+SOURCES: dict[str, Label] = {
+    "git": _("git, built here"),
+    "upload": _("upload"),
+    "gitlab": _("GitLab pipeline"),
+    "jenkins": _("Jenkins job"),
+}
+
+LOCK_SCOPES: dict[str, Label] = {
+    "service": _("the whole service is closed to others"),
+    "instances": _("only its own instances are closed to others"),
+}
+
+VERSION_RULES: dict[str, Label] = {
+    "default": _("time, branch and commit"),
+    "tag": _("the tag that is built"),
+}
+
 TABLES: dict[str, dict[str, Label]] = {
     "status": STATUSES,
     "action": ACTIONS,
@@ -106,9 +134,21 @@ TABLES: dict[str, dict[str, Label]] = {
     "stage": stages.STAGES,
     "trouble": stages.TROUBLES,
     "reach": stages.REACHES,
+    "language": LANGUAGES,
+    "source": SOURCES,
 }
 
 
 def word(table: str, code: object) -> Label:
     """The word for a code; one that nobody has put into words is shown as it is."""
     return TABLES[table].get(str(code), str(code))
+
+
+def instance_parts(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Instances by status as parts of a bar: (tone, number)."""
+    tones: dict[str, int] = {}
+    for status, number in counts.items():
+        if status != "absent":
+            tone = INSTANCE_LOOKS.get(status, (_CALM, ""))[0]
+            tones[tone] = tones.get(tone, 0) + number
+    return [(tone, tones[tone]) for tone in (_GOOD, _LIVE, _WAIT, _BAD, _CALM) if tone in tones]

@@ -91,9 +91,9 @@ def request_release(request: HttpRequest, body: NewRelease) -> Status[Release]:
 def list_releases(request: HttpRequest, query: Query[ReleaseQuery]) -> Page[ReleaseLine]:
     """Newest first."""
     rows = queries.releases(by=caller(request), service_id=query.service_id, project_id=query.project_id)
-    # A plan of thousands of hosts is megabytes: not for a line.
-    rows = rows.defer("intent", "request", "obstacles", "changes", "run__plan")
-    return page_of(rows, query, lambda row: ReleaseLine(**_line(row)), of="releases", newest_first=True)
+    return page_of(
+        queries.light(rows), query, lambda row: ReleaseLine(**_line(row)), of="releases", newest_first=True
+    )
 
 
 @router.get("/releases/{int:release_id}", response=Release, by_alias=True)

@@ -9,6 +9,7 @@ from interlock.catalog.queries.instances import (
     locks,
     visible_instance,
 )
+from interlock.catalog.queries.matrix import Across, LockTally, Tally, matrix, matrix_locks
 from interlock.catalog.queries.services import (
     ServiceRow,
     names_of,
@@ -29,9 +30,12 @@ from interlock.catalog.queries.versions import (
 )
 
 __all__ = [
+    "Across",
     "InstanceRow",
     "LockRow",
+    "LockTally",
     "ServiceRow",
+    "Tally",
     "VersionChoice",
     "VersionRow",
     "commits_made",
@@ -39,6 +43,8 @@ __all__ = [
     "instance",
     "instances",
     "locks",
+    "matrix",
+    "matrix_locks",
     "names_of",
     "service",
     "service_named",

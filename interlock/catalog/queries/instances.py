@@ -97,6 +97,7 @@ def instances(
     status: str | Collection[str] | None = None,
     locked: bool | None = None,
     maintenance: bool | None = None,
+    search: str = "",
     absent: bool = False,
     after_id: int | None = None,
     limit: int | None = 200,
@@ -112,6 +113,7 @@ def instances(
         "maintenance": maintenance,
         "host__in": host_ids,
         "pk__in": instance_ids,
+        "host__name__contains": search or None,
         "pk__gt": after_id,
     }
     rows = rows.filter(**{name: value for name, value in equal.items() if value is not None})

@@ -10,6 +10,7 @@ from django.db.models import Count, Max, QuerySet
 from interlock.accounts.caller import Caller
 from interlock.accounts.rights import visible_projects
 from interlock.catalog.models import Instance, Lock, Service, Version
+from interlock.catalog.queries.matrix import in_trouble
 from interlock.catalog.settings import ServiceSettings, read_settings
 from interlock.lifecycle.instance import InstanceStatus
 from interlock.lifecycle.refused import missing
@@ -82,10 +83,14 @@ def services(
     project_id: int | None = None,
     language: str = "",
     search: str = "",
+    troubled: bool = False,
     after: str = "",
     limit: int | None = 100,
 ) -> list[ServiceRow]:
-    """In the order of their names; ``after`` is the last name of the page before."""
+    """In the order of their names; ``after`` is the last name of the page before.
+
+    ``troubled``: only those where something failed or a lock waits for proof.
+    """
     rows = _visible(by)
     if project_id is not None:
         rows = rows.filter(project=project_id)
@@ -93,6 +98,8 @@ def services(
         rows = rows.filter(language=language)
     if search:
         rows = rows.filter(name__contains=search.lower())
+    if troubled:
+        rows = rows.filter(in_trouble())
     return _rows(list(rows.filter(name__gt=after).order_by("name")[:limit]))
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError
@@ -67,14 +68,22 @@ def create_service(
     return service
 
 
-def update_service(*, by: Caller, service_id: int, changes: Mapping[str, Any]) -> Service:
-    """``changes`` may name any of CHANGEABLE; of ``settings`` only the named ones change."""
+def update_service(
+    *, by: Caller, service_id: int, changes: Mapping[str, Any], seen: datetime | None = None
+) -> Service:
+    """``changes`` may name any of CHANGEABLE; of ``settings`` only the named ones change.
+
+    ``seen``: ``updated_at`` of what was looked at; refused when somebody has changed it since.
+    """
     for name in changes:
         if name not in CHANGEABLE:
             raise invalid("service_field_fixed" if name == "name" else "field_not_known", field=name)
     with writing():
         service = visible_service(by, service_id, lock=True)
         require(by, "configure", service.project_id)
+        if seen is not None and seen != service.updated_at:
+            who = service.updated_by.username if service.updated_by else "interlock"
+            raise Refused("service_changed_meanwhile", by=who)
         values = dict(changes)
         if "settings" in values:
             if not isinstance(values["settings"], Mapping):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ import lucide
 from django import template
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
 
@@ -58,6 +58,24 @@ def dot(code: str, of: str = "") -> SafeString:
         tone=tone,
         word=labels.word("status", code),
         shape=_drawn(shape, 14, "turning" if shape == "loader-circle" else ""),
+    )
+
+
+@register.simple_tag
+def shares(parts: Sequence[tuple[str, int]], label: str = "") -> SafeString:
+    """A bar of (tone, number), drawn as a picture: the policy of the pages allows no widths in a style."""
+    total = sum(size for _, size in parts) or 1
+    drawn, at = [], 0
+    for tone, size in parts:
+        if size:
+            drawn.append(format_html('<rect class="{}" x="{}" width="{}" height="1"/>', tone, at, size))
+        at += size
+    look = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
+    return format_html(
+        '<svg class="shares" viewBox="0 0 {} 1" preserveAspectRatio="none" {}>{}</svg>',
+        total,
+        look,
+        format_html_join("", "{}", ((part,) for part in drawn)),
     )
 
 
@@ -147,4 +165,4 @@ def query(context: template.Context, **changes: Any) -> str:
 @register.simple_tag(takes_context=True)
 def once(context: template.Context) -> SafeString:
     """Tells a form sent twice from two wishes; see door.once."""
-    return format_html('<input type="hidden" name="once" value="{}">', context["once_key"])
+    return format_html('<input type="hidden" name="once" value="{}">', context["once_key"]())

@@ -35,6 +35,12 @@ class ComboBox extends HTMLElement {
     });
   }
 
+  /** What the server drew anew: other options, perhaps another choice. */
+  renew(fresh) {
+    this.select.replaceChildren(...fresh.querySelector("select").options);
+    if (this.list.hidden) this.show();
+  }
+
   show() {
     this.input.value = this.select.selectedOptions[0]?.textContent.trim() ?? "";
   }

@@ -3,6 +3,10 @@
 const MINE = new Set(["open", "aria-busy"]); // states of the browser that the server knows nothing of
 
 export function morph(old, fresh) {
+  if (old.renew) {
+    old.renew(fresh); // an element that has made something of what it was given
+    return;
+  }
   for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && !MINE.has(name)) old.removeAttribute(name);
   for (const { name, value } of fresh.attributes) {
     if (old.getAttribute(name) !== value && !MINE.has(name)) old.setAttribute(name, value);
