@@ -211,11 +211,12 @@ def test_a_large_plan_names_every_host_once(capsys: pytest.CaptureFixture[str]) 
         {"host": f"web-{n}", "from": "v1" if n % 2 else "v0", "to": "v2", "batch": int(n > 0)}
         for n in range(2000)
     ]
-    intent = {"service": {"name": "checkout"}, "action": "upgrade", "version": {"name": "v2"},
-              "approval": None, "start": "auto", "threshold": 0, "put_back": True, "bake": 0, "confirm": []}  # fmt: skip
-    show_plan(
-        Screen(), {"plan_hash": "h", "hosts": hosts, "batches": [1, 1999], "intent": intent, "obstacles": []}
-    )
+    intent = {
+        "service": {"name": "checkout"}, "action": "upgrade", "version": {"name": "v2"}, "approval": None,
+        "start": "auto", "threshold": 0, "put_back": True, "bake": 0, "confirm": [],
+    }  # fmt: skip
+    plan = {"plan_hash": "h", "hosts": hosts, "batches": [1, 1999], "intent": intent, "obstacles": []}
+    show_plan(Screen(), plan)
     shown = capsys.readouterr().out
     assert len(shown.splitlines()) == 7
     assert sorted(re.findall(r"web-\d+", shown)) == sorted(row["host"] for row in hosts)
