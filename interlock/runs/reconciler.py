@@ -56,10 +56,13 @@ class Reconciler(threading.Thread):
         self._first_round = owns_database
         self._healthy_since: float | None = None
         self._last_chores: dict[str, float] = {}
+        self._at_chores: threading.Thread | None = None
 
     def stop(self) -> None:
         self._stopping.set()
         self.join(timeout=10)
+        if self._at_chores is not None:
+            self._at_chores.join(timeout=10)
 
     def run(self) -> None:
         while not self._stopping.is_set():
@@ -112,13 +115,29 @@ class Reconciler(threading.Thread):
         return time.monotonic() - self._healthy_since > min(settings.LEASE_SECONDS, 5.0)
 
     def _do_chores(self) -> None:
-        for name, (every, chore) in _chores.items():
-            if time.monotonic() - self._last_chores.get(name, -every) >= every:
-                self._last_chores[name] = time.monotonic()
-                try:
-                    chore()
-                except Refused as refused:
-                    log.warning("chore_refused", chore=name, code=refused.code)
+        """Those that are due, in a thread of their own: one that asks hosts must not hold up the leases."""
+        if self._at_chores is not None and self._at_chores.is_alive():
+            return
+        due = [
+            (name, chore)
+            for name, (every, chore) in _chores.items()
+            if time.monotonic() - self._last_chores.get(name, -every) >= every
+        ]
+        if due:
+            self._last_chores |= {name: time.monotonic() for name, _chore in due}
+            self._at_chores = threading.Thread(target=_do, args=(due,), name="interlock-chores", daemon=True)
+            self._at_chores.start()
+
+
+def _do(due: list[tuple[str, Chore]]) -> None:
+    for name, chore in due:
+        try:
+            chore()
+        except Refused as refused:
+            log.warning("chore_refused", chore=name, code=refused.code)
+        except Exception as error:  # the database is away, or a row is odd: the next round tries again
+            log.warning("chore_failed", chore=name, error=repr(error))
+    connections.close_all()
 
 
 def resend() -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterable
 
 SHORTEST = 4  # bytes: shorter ones would blot out half of every log
@@ -13,8 +12,7 @@ class Masker:
     """Feed it pieces; what may be the beginning of a secret is held back until more has come."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        needles = sorted(_needles(secrets), key=len, reverse=True)
-        self._pattern = re.compile(b"|".join(re.escape(n) for n in needles)) if needles else None
+        needles = self._needles = _needles(secrets)
         self._longest = max(map(len, needles), default=0)
         self._prefixes = {n[:size] for n in needles for size in range(1, len(n))}
         self._held = b""
@@ -25,7 +23,7 @@ class Masker:
         return len(self._held)
 
     def feed(self, data: bytes) -> bytes:
-        if self._pattern is None:
+        if not self._needles:
             return data
         whole = self._held + data
         # Whole secrets first; then keep what is, at the end, the beginning of one.
@@ -47,16 +45,29 @@ class Masker:
 
     def _not_inside_match(self, whole: bytes, cut: int) -> int:
         """A cut inside a whole secret would show its head: move it in front."""
-        assert self._pattern is not None
-        for match in self._pattern.finditer(whole):
-            if match.start() < cut < match.end():
-                return match.start()
+        for start, end in sorted(self._found(whole), reverse=True):
+            if start < cut < end:
+                cut = start
         return cut
 
     def _mask(self, data: bytes) -> bytes:
-        if self._pattern is None:
+        found = self._found(data)
+        if not found:
             return data
-        return self._pattern.sub(lambda match: b"*" * len(match.group()), data)
+        masked = bytearray(data)
+        for start, end in found:
+            masked[start:end] = b"*" * (end - start)
+        return bytes(masked)
+
+    def _found(self, data: bytes) -> list[tuple[int, int]]:
+        """Where secrets begin and end, also those that overlap."""
+        found = []
+        for needle in self._needles:
+            start = data.find(needle)
+            while start >= 0:
+                found.append((start, start + len(needle)))
+                start = data.find(needle, start + 1)
+        return found
 
 
 def _needles(secrets: Iterable[str]) -> set[bytes]:

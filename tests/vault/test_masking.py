@@ -33,6 +33,25 @@ def test_whatever_the_pieces(words: list[str], pieces: list[int]) -> None:
         assert secret.encode() not in out
 
 
+@given(
+    st.sets(st.text("ab", min_size=4, max_size=7), min_size=1, max_size=3),
+    st.text("abc", max_size=60),
+    st.lists(st.integers(0, 9), max_size=30),
+)
+def test_secrets_that_overlap_are_blotted_out_whole(secrets: set[str], text: str, pieces: list[int]) -> None:
+    wanted = bytearray(text.encode())
+    for secret in secrets:
+        for start in range(len(text)):
+            if text.startswith(secret, start):
+                wanted[start : start + len(secret)] = b"*" * len(secret)
+    masker = Masker(secrets)
+    out, rest = b"", text.encode()
+    for size in pieces:
+        out += masker.feed(rest[:size])
+        rest = rest[size:]
+    assert out + masker.feed(rest) + masker.flush() == bytes(wanted)
+
+
 def test_what_is_no_secret_stays() -> None:
     assert masked(b"s3cret without its mark, and more", [4, 4]) == b"s3cret without its mark, and more"
 
