@@ -202,6 +202,7 @@ SENTENCES: dict[str, Promise | str] = {
     "params_not_known": _("These parameters are not known: %(params)s. Known are: %(known)s."),
     "time_without_zone": _("“%(value)s” has no time zone. Add one, such as +08:00 or Z."),
     "hosts_missing": _("Name at least one host."),
+    "answer_missing": _("Say what it came to: done, to be tried again, or failed."),
     "run_not_known": _("There is no run %(run_id)s."),
     "approval_not_known": _("Step %(key)s asks for no approval."),
     "approval_decided": _("This approval is %(status)s already, by %(by)s."),

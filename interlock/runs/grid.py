@@ -66,7 +66,7 @@ class Cell:
 class Batch:
     number: int  # from 1
     hosts: int = 0
-    tally: Counter[str] = field(default_factory=Counter)
+    tally: dict[str, int] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
 
 
@@ -106,7 +106,7 @@ def grid_of(run: Run, step: Step, state: str = "") -> Grid:
         found = batches.setdefault(batch, Batch(batch + 1))
         told = state_of(status, position, failed_at, touched, length)
         found.hosts += n
-        found.tally[told] += n
+        found.tally[told] = found.tally.get(told, 0) + n
         ends[_left(told, touched)] += n
         _count_inner(inner, len(rollout.steps + rollout.gate), status, position, failed_at, n)
     values = ("host_id", "host_name", "batch", "status", "position", "failed_at", "touched")
@@ -115,10 +115,10 @@ def grid_of(run: Run, step: Step, state: str = "") -> Grid:
     for host_id, host, batch, status, position, failed_at, touched in cells[:CELLS]:
         told = state_of(status, position, failed_at, touched, length)
         batches[batch].cells.append(Cell(host_id, host, batch, told))
-    tally = sum((batch.tally for batch in batches.values()), Counter[str]())
+    tally = sum((Counter(batch.tally) for batch in batches.values()), Counter[str]())
     shown = {name: tally[name] for name in STATES if tally[name]}
-    hosts = sum(tally.values())
-    return Grid(step, tuple(batches.values()), shown, tuple(inner), hosts, ends, len(cells) > CELLS)
+    rows_made = tuple(batches.values())
+    return Grid(step, rows_made, shown, tuple(inner), sum(tally.values()), dict(ends), len(cells) > CELLS)
 
 
 def _left(state: str, touched: bool) -> str:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from interlock.accounts.caller import Caller
 from interlock.accounts.rights import may
-from interlock.runs.queries import open_approvals
+from interlock.runs.waiting import waiting_for
 
 THEME = "theme"  # the cookie; nothing = as the system has it
 THEMES = ("light", "dark")
@@ -53,7 +53,7 @@ def around(request: HttpRequest) -> dict[str, Any]:
         "caller": caller,
         "theme": theme if theme in THEMES else "",
         "places": functools.cache(lambda: _places(request, caller)),
-        "waiting_count": functools.cache(lambda: open_approvals(by=caller).count() if caller else 0),
+        "waiting_count": functools.cache(lambda: waiting_for(by=caller) if caller else 0),
         "once_key": lambda: uuid4().hex,
     }
 

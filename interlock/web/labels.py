@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from interlock.web import acts, stages
+from interlock.web import acts, run_words, stages
 
 Label = Promise | str
 
@@ -21,12 +21,14 @@ STATUSES: dict[str, Label] = {
     "excluded": _("excluded"),
     "expired": _("expired"),
     "failed": _("failed"),
+    "half_done": _("half done"),
     "install_failed": _("install failed"),
     "installing": _("installing"),
     "open": _("open"),
     "paused": _("paused"),
     "pending": _("pending"),
     "put_back": _("put back"),
+    "putting_back": _("putting back"),
     "ready": _("ready"),
     "rejected": _("rejected"),
     "revert_failed": _("revert failed"),
@@ -40,6 +42,7 @@ STATUSES: dict[str, Label] = {
     "timeout": _("timed out"),
     "unknown": _("unknown"),
     "unproven": _("unproven"),
+    "untouched": _("untouched"),
     "upgrade_failed": _("upgrade failed"),
     "upgrading": _("upgrading"),
     "waiting": _("waiting"),
@@ -59,12 +62,14 @@ LOOKS: dict[str, tuple[str, str]] = {
     "excluded": (_CALM, "circle-slash"),
     "expired": (_BAD, "timer-off"),
     "failed": (_BAD, "circle-x"),
+    "half_done": (_BAD, "circle-dot-dashed"),
     "install_failed": (_BAD, "circle-x"),
     "installing": (_LIVE, "loader-circle"),
     "open": (_WAIT, "hand"),
     "paused": (_WAIT, "circle-pause"),
     "pending": (_CALM, "circle-dashed"),
     "put_back": (_WAIT, "undo-2"),
+    "putting_back": (_LIVE, "undo-2"),
     "ready": (_CALM, "circle-dot"),
     "rejected": (_BAD, "thumbs-down"),
     "revert_failed": (_BAD, "circle-x"),
@@ -78,6 +83,7 @@ LOOKS: dict[str, tuple[str, str]] = {
     "timeout": (_BAD, "timer-off"),
     "unknown": (_WAIT, "circle-question-mark"),
     "unproven": (_WAIT, "circle-question-mark"),
+    "untouched": (_CALM, "circle-dashed"),
     "upgrade_failed": (_BAD, "circle-x"),
     "upgrading": (_LIVE, "loader-circle"),
     "waiting": (_WAIT, "hand"),
@@ -136,6 +142,8 @@ TABLES: dict[str, dict[str, Label]] = {
     "reach": stages.REACHES,
     "language": LANGUAGES,
     "source": SOURCES,
+    "origin": run_words.ORIGINS,
+    "error": run_words.ERRORS,
 }
 
 

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from interlock.web.pages import (
+    approvals,
     design,
     home,
     host_import,
@@ -14,6 +15,9 @@ from interlock.web.pages import (
     people,
     places,
     releases,
+    run,
+    run_acts,
+    runs,
     secrets,
     service,
     services,
@@ -49,7 +53,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("releases/<int:release_id>/change", releases.change, name="release-change"),
     path("releases/<int:release_id>/vote", releases.vote, name="release-vote"),
     path("releases/<int:release_id>/act", releases.act, name="release-act"),
-    path("approvals", design.sheet, name="approvals"),
+    path("approvals", approvals.inbox, name="approvals"),
+    path("approvals/_parts", approvals.parts, name="approvals-parts"),
+    path("approvals/_count", approvals.badge, name="approvals-count"),
+    path("runs", runs.history, name="runs"),
+    path("runs/_rows", runs.rows, name="runs-rows"),
+    path("runs/<int:run_id>", run.page, name="run"),
+    path("runs/<int:run_id>/_parts", run.parts, name="run-parts"),
+    path("runs/<int:run_id>/logs/<str:body>", run.log_file, name="run-log"),
+    *(
+        path(f"runs/<int:run_id>/{verb}", run_acts.act, {"verb": verb}, name=f"run-{verb}")
+        for verb in run_acts.VERBS
+    ),
     path("hosts", hosts.listed, name="hosts"),
     path("hosts/bulk", hosts.bulk, name="hosts-bulk"),
     path("hosts/new", hosts.new, name="host-new"),

@@ -7,6 +7,7 @@ import "./keys.js";
 import "./live-region.js";
 import "./times.js";
 import "./told.js";
+import "./waiting.js";
 
 document.addEventListener("htmx:configRequest", (event) => {
   const token = document.querySelector('meta[name="csrf-token"]')?.content;

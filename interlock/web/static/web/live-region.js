@@ -52,6 +52,8 @@ class LiveRegion extends HTMLElement {
       this.dispatchEvent(new CustomEvent("refreshed", { bubbles: true }));
     } else if (answer.status >= 500) {
       lineLost();
+    } else {
+      this.dispatchEvent(new CustomEvent("refused", { detail: answer.status, bubbles: true }));
     }
   }
 }
