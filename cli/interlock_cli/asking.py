@@ -42,7 +42,7 @@ START = [
     click.option("--at", type=TIME, metavar="TIME", help="Start then: +30m, 22:30, 2026-11-21T22:30+08:00."),
     click.option("--manual-start", is_flag=True, help="Wait until a person lets it go on."),
     click.option("--approve-before", is_flag=True, help="Ask for an approval before the start."),
-    click.option("--approvers", type=WORDS, metavar="ANN,BOB", help="Default: whoever has the right."),
+    click.option("--approvers", type=WORDS, metavar="ANN,BOB", help="Who may. Default: all with the right."),
     click.option("--quorum", type=click.IntRange(1, 20), metavar="N", help="How many have to approve."),
     click.option("--approval-deadline", type=SECONDS, metavar="SPAN", help="How long the approval may take."),
     click.option("--on-deadline", type=click.Choice(["reject", "approve"]), help="What becomes of it then."),

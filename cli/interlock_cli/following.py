@@ -97,7 +97,7 @@ class _Show:
                 if (lane["key"], lane["host"]) not in self.broken:
                     self.broken.add((lane["key"], lane["host"]))
                     self.desk.screen.say(
-                        Text.assemble(status(end), " ", clean(lane["host"]), broken_at(lane))
+                        Text.assemble(status(end), " ", clean(lane["host"]), " ", broken_at(lane))
                     )
 
 
@@ -106,8 +106,11 @@ def broken_at(lane: Json) -> Text:
     at = next(
         (target for target in lane["targets"] if target["status"] in ("failed", "timed_out", "unknown")), None
     )
-    words = [f"at “{at['step']}”" if at else "", lane["error"] or (at or {}).get("error", "")]
-    return Text(clean("".join(f" {word}" for word in words if word)), QUIET)
+    error = lane["error"] or (at or {}).get("error", "")
+    if at and error == "exit_code":
+        error = f"exit code {at['exit_code']}"
+    words = [f"at “{at['step']}”" if at else "", error]
+    return Text(clean(" ".join(word for word in words if word)), QUIET)
 
 
 class _PlainShow(_Show):
