@@ -262,6 +262,9 @@ SENTENCES: dict[str, Promise | str] = {
     "instance_locked": _("%(host)s is locked by %(holder)s: %(reason)s. Change it when the lock is free."),
     "locked": _("Locked by %(holder)s since %(since)s: %(reason)s."),
     "lock_not_known": _("One of these locks is already free."),
+    "lock_of_service": _(
+        "This lock keeps the whole service for run %(run_id)s. It goes when the locks of its instances do."
+    ),
     "lock_held": _("This lock is at work for %(holder)s: %(reason)s. Stop the run instead."),
     "note_missing": _("Say how you know that nothing is running there any more."),
     "delete_takes_no_version": _("A deletion needs no version."),

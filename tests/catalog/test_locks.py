@@ -152,6 +152,10 @@ def test_a_person_may_answer_for_a_host(shop: Shop) -> None:
         free_unproven(by=shop.operator, lock_ids=ids, note="I looked")
     assert (refused.value.code, refused.value.facts["holder"]) == ("lock_held", "olaf")
     release_locks(run_id=run.pk, still_instance_ids=set(), by=SYSTEM)
+    whole = [row.id for row in queries.locks(by=shop.viewer, run_id=run.pk) if not row.instance_id]
+    with pytest.raises(Refused) as refused:
+        free_unproven(by=shop.operator, lock_ids=whole, note="I looked")
+    assert refused.value.code == "lock_of_service"
     for by, note, code in (
         (shop.operator, "  ", "note_missing"),
         (shop.operator, "x" * 1001, "text_unfit"),

@@ -141,7 +141,7 @@ def free_unproven(*, by: Caller, lock_ids: Sequence[int], note: str) -> int:
     if not note.strip():
         raise invalid("note_missing")
     with writing():
-        locks = Lock.objects.filter(pk__in=lock_ids, instance__isnull=False)
+        locks = Lock.objects.filter(pk__in=lock_ids)
         services = {s: _service_under_lock(s) for s in sorted(set(locks.values_list("service", flat=True)))}
         # Read again: what came in front of us on those services is done now.
         rows = list(locks.select_related("instance__host").order_by("pk"))
@@ -150,6 +150,8 @@ def free_unproven(*, by: Caller, lock_ids: Sequence[int], note: str) -> int:
             raise missing("lock_not_known")
         for row in rows:
             require(by, "operate", services[row.service_id].project_id)
+            if row.instance is None:
+                raise Refused("lock_of_service", holder=row.holder, run_id=row.run_id)
             if row.status != UNPROVEN:
                 raise Refused("lock_held", holder=row.holder, reason=row.reason, run_id=row.run_id)
         locks.delete()
