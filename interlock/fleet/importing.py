@@ -30,7 +30,7 @@ class ImportLine:
 
 @dataclass
 class _Known:
-    """What the lines are held against; names of earlier lines count as taken."""
+    """What the lines are held against, names in small letters; those of earlier lines count as taken."""
 
     names: set[str]
     groups: dict[str, int]
@@ -54,9 +54,8 @@ def read_lines(*, by: Caller, text: str, user: str = "root", port: int = 22) -> 
         raise invalid("no_lines")
     if len(found) > MOST_LINES:
         raise invalid("too_many_lines", count=len(found), most=MOST_LINES)
-    names = [cells[0] for _, _, cells in found]
     known = _Known(
-        set(Host.objects.filter(name__in=names).values_list("name", flat=True)),
+        {name.lower() for name in Host.objects.values_list("name", flat=True)},
         dict(HostGroup.objects.values_list("name", "id")),
     )
     return [_judge(number, line, cells, known, user, port) for number, line, cells in found]
@@ -103,11 +102,11 @@ def _words(cell: str) -> list[str]:
 def _clashes(number: int, values: Mapping[str, Any], known: _Known) -> list[tuple[str, Refused]]:
     faults = []
     name = values["name"]
-    if name in known.names:
+    if name.lower() in known.names:
         faults.append(("name", Refused("name_taken", name=name)))
-    elif name in known.seen:
-        faults.append(("name", invalid("name_in_line", name=name, line=known.seen[name])))
-    known.seen.setdefault(name, number)
+    elif name.lower() in known.seen:
+        faults.append(("name", invalid("name_in_line", name=name, line=known.seen[name.lower()])))
+    known.seen.setdefault(name.lower(), number)
     strange = [group for group in values["groups"] if group not in known.groups]
     if strange:
         faults.append(("groups", invalid("group_not_known", ids=", ".join(strange)[:200])))

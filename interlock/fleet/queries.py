@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
-from django.db.models.fields.json import KeyTextTransform
+from django.db.models.fields.json import KeyTransform
 
 from interlock.accounts.caller import Caller
 from interlock.accounts.rights import may, visible_projects
@@ -165,11 +165,11 @@ def hosts(
         rows = rows.filter(credential=credential_id)
     if search:
         rows = rows.filter(Q(name__contains=search) | Q(address__contains=search))
-    if label:
-        name, given, value = label.partition("=")
+    name, given, value = label.partition("=")
+    if name:
         rows = rows.filter(labels__has_key=name)
         if given:
-            rows = rows.alias(wanted=KeyTextTransform(name, "labels")).filter(wanted=value)
+            rows = rows.alias(wanted=KeyTransform(name, "labels")).filter(wanted=value)
     if reach:
         rows = rows.filter(_reach(reach))
     if may(by, "fleet"):

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from interlock.accounts.rights import may
+from interlock.accounts.rights import may, require
 from interlock.catalog import queries as catalog
 from interlock.fleet import checks, queries, services
 from interlock.lifecycle.refused import Refused
@@ -89,6 +89,7 @@ def bulk(request: PageRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def new(request: PageRequest) -> HttpResponse:
     by = request.caller
+    require(by, "fleet")
     form = HostForm(request.POST or None, by=by)
     if request.method == "POST" and (done := sent(request, form, lambda: _create(request, form), FIELDS)):
         return done
@@ -107,6 +108,7 @@ def _create(request: PageRequest, form: HostForm) -> str:
 @require_http_methods(["GET", "POST"])
 def edit(request: PageRequest, host_id: int) -> HttpResponse:
     by = request.caller
+    require(by, "fleet")
     host = queries.host(by=by, host_id=host_id)
     form = HostForm(request.POST or None, by=by, host_id=host_id, initial=initial_of(host))
 

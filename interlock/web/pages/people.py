@@ -210,6 +210,7 @@ def projects(request: PageRequest) -> HttpResponse:
         return reverse("project", args=[services.create_project(by=by, **form.cleaned_data).id])
 
     if request.method == "POST":
+        require(by, "platform")
         done = sent(request, form, act, {"name_unfit": "name", "name_taken": "name"})
         if done:
             return done
@@ -244,8 +245,10 @@ def project(request: PageRequest, project_id: int) -> HttpResponse:
         services.update_project(by=by, project_id=project_id, **form.cleaned_data)
         return reverse("project", args=[project_id])
 
-    if request.method == "POST" and (done := sent(request, form, act)):
-        return done
+    if request.method == "POST":
+        require(by, "platform")
+        if done := sent(request, form, act):
+            return done
     keeps = may(by, "people")
     facts: dict[str, Any] = {
         "project": row,

@@ -28,8 +28,9 @@ ENVIRONMENT_FIELDS = {
     "batches_not_rising": "default_batches",
     "batches_do_not_fit": "default_batches",
     "project_not_known": "projects",
+    "description_unfit": "description",
 }
-NAME_FIELDS = {"name_unfit": "name", "name_taken": "name"}
+NAME_FIELDS = {"name_unfit": "name", "name_taken": "name", "description_unfit": "description"}
 VALUE_FIELDS = NAME_FIELDS | {"private_key_unreadable": "value", "secret_value_unfit": "value"}
 
 
@@ -152,8 +153,10 @@ def groups(request: PageRequest) -> HttpResponse:
         services.create_group(by=by, **form.cleaned_data)
         return reverse("groups")
 
-    if request.method == "POST" and (done := sent(request, form, act, NAME_FIELDS)):
-        return done
+    if request.method == "POST":
+        require(by, "fleet")
+        if done := sent(request, form, act, NAME_FIELDS):
+            return done
     part = part_of(queries.groups(by=by), request, order="name")
     counts = queries.counts_of_hosts(by=by)["groups"]
     shown = [{"row": row, "hosts": counts.get(row.id, 0)} for row in part.rows]

@@ -1,0 +1,66 @@
+"""What is read of the database for a page does not grow with what is in it."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from interlock.accounts.models import Token
+from interlock.fleet.models import Host
+from interlock.vault.models import Secret
+from tests.api.conftest import make_shop
+from tests.crowd import Crowd
+from tests.web.visits import Visitor
+
+pytestmark = pytest.mark.django_db(databases="__all__")
+PAGES = [
+    "/hosts",
+    "/hosts?search=crowd",
+    "/hosts/new",
+    "/hosts/import",
+    "/hosts/{host}",
+    "/hosts/{host}/_state",
+    "/hosts/{host}/edit",
+    "/hosts/{host}/keys",
+    "/hosts/environments",
+    "/hosts/environments/new",
+    "/hosts/groups",
+    "/hosts/credentials",
+    "/people",
+    "/people/{person}",
+    "/people/projects",
+    "/people/projects/{project}",
+    "/me",
+    "/secrets",
+    "/secrets/{secret}",
+    "/journal",
+]
+MOST = 24  # for any page, with who asks and what stands around it
+
+
+@pytest.mark.slow
+def test_a_page_costs_the_same_with_ten_rows_and_with_a_thousand() -> None:
+    shop = make_shop()
+    crowd = Crowd(shop.project, shop.service, shop.environment, int(shop.cast.root.id))
+    visitor = Visitor(shop.cast.root)
+    counts: list[dict[str, int]] = []
+    for more in (10, 990):
+        crowd.add(more)
+        ids = {
+            "host": Host.objects.filter(name="crowd-0").get().id,
+            "person": Token.objects.filter(name="crowd-0").get().person_id,
+            "project": shop.project,
+            "secret": Secret.objects.filter(name="crowd-0").get().id,
+        }
+        counts.append({page: _queries(visitor, page.format(**ids)) for page in PAGES})
+    few, many = counts
+    assert {page: (few[page], many[page]) for page in few if many[page] > few[page]} == {}
+    assert {page: count for page, count in many.items() if count > MOST} == {}
+
+
+def _queries(visitor: Visitor, path: str) -> int:
+    with CaptureQueriesContext(connection) as seen:
+        answer = visitor.client.get(path)
+    assert answer.status_code == 200, path
+    return len(seen)
