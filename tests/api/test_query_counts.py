@@ -64,6 +64,7 @@ def test_every_address_is_in_one_of_the_tables() -> None:
     assert reads == LISTS | SINGLE | ELSEWHERE
 
 
+@pytest.mark.slow
 def test_a_page_costs_the_same_with_ten_rows_and_with_a_thousand(shop: Shop) -> None:
     crowd = Crowd(shop.project, shop.service, shop.environment, int(shop.cast.root.id))
     shop.install("v1")

@@ -67,7 +67,7 @@ def moves_of(story: Story, world: World, who: set[Who] | frozenset[Who]):  # typ
 
 TestAnyRun = AnyRun.TestCase
 TestAnyRun.settings = settings(
-    max_examples=40,
+    max_examples=25,
     stateful_step_count=60,
     deadline=None,
     database=None,

@@ -8,8 +8,17 @@ from tests.lifecycle.stories import STORIES
 from tests.lifecycle.walk import walk
 from tests.lifecycle.world import Story
 
+# Tens of thousands of worlds each: seconds, not tenths of one.
+LARGE = {"batches", "put back", "two rollouts", "gate in slices"}
 
-@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        pytest.param(story, marks=[pytest.mark.slow] if story.name in LARGE else [], id=story.name)
+        for story in STORIES
+    ],
+)
 def test_every_world_of_a_small_run_is_right_and_has_a_way_out(story: Story) -> None:
     for plan in story.plans:
         plans.check(plan)

@@ -40,6 +40,7 @@ MOST = 24  # for any page, with who asks and what stands around it
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_page_costs_the_same_with_ten_rows_and_with_a_thousand() -> None:
     shop = make_shop()
     crowd = Crowd(shop.project, shop.service, shop.environment, int(shop.cast.root.id))
