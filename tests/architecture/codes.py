@@ -11,17 +11,18 @@ REFUSALS = ("Refused", "invalid", "missing", "forbidden")
 FAULTS = {"Unfit": 0, "unfit": 0, "Fault": 1, "fault": 1, "_Unreadable": 1}
 PLACEHOLDER = re.compile(r"%\((\w+)\)")
 NOT_FACTS = {"kind"}
+TABLES = "*words.py"
 
 
 def sentences(root: Path) -> dict[str, str]:
-    """The table of ``interlock/words.py``, read from its source: code -> English sentence."""
-    tree = Module(root, root / "interlock" / "words.py").tree
+    """The table of ``interlock/words.py`` and its parts, read from their source: code -> English sentence."""
     table: dict[str, str] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Dict):
-            for key, value in zip(node.keys, node.values, strict=True):
-                if isinstance(key, ast.Constant) and isinstance(key.value, str):
-                    table[key.value] = "".join(sorted(strings(value)))
+    for path in sorted((root / "interlock").glob(TABLES)):
+        for node in ast.walk(Module(root, path).tree):
+            if isinstance(node, ast.Dict):
+                for key, value in zip(node.keys, node.values, strict=True):
+                    if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                        table[key.value] = "".join(sorted(strings(value)))
     return table
 
 
@@ -76,7 +77,7 @@ def sentences_nobody_says(root: Path) -> list[str]:
     said: set[str] = set()
     beginnings: set[str] = set()
     for module in modules(root, "interlock"):
-        if module.name != "interlock/words.py":
+        if not module.path.match(f"interlock/{TABLES}"):
             said |= {text.split(":")[0] for text in strings(module.tree)}  # "code:detail"
             beginnings |= made_up(module.tree)
     unsaid = sorted(sentences(root).keys() - said)

@@ -81,6 +81,11 @@ CASES: list[tuple[Rule, dict[str, str], dict[str, str]]] = [
     (codes.sentences_nobody_says, WORDS, {**WORDS, "interlock/runs/a.py": ASKING}),
     (
         codes.sentences_nobody_says,
+        {"interlock/task_words.py": WORDS["interlock/words.py"], "interlock/runs/a.py": "x = 1\n"},
+        {"interlock/task_words.py": WORDS["interlock/words.py"], "interlock/runs/a.py": ASKING},
+    ),
+    (
+        codes.sentences_nobody_says,
         {**WORDS, "interlock/runs/a.py": 'why = f"early_{status}"\n'},
         {**WORDS, "interlock/runs/a.py": 'why = f"la{status}"\nwhat = f"late:{hour}"\n'},
     ),
