@@ -157,6 +157,18 @@ SENTENCES: dict[str, Promise | str] = {
     "env_name_unfit": _("“%(name)s” cannot be an environment variable here."),
     "env_value_unfit": _("The value of “%(name)s” must be text without NUL, 256 kB at most."),
     "file_name_unfit": _("“%(name)s” cannot be a file name here."),
+    "param_not_json": _("“%(param)s” must be something that JSON can say."),
+    "header_name_unfit": _("“%(name)s” cannot be a header here; some are set by the platform itself."),
+    "http_body_unfit": _("A request has json or body, not both, and GET and HEAD have neither."),
+    "filling_mistaken": _(
+        "No parameter is called “%(name)s”. Did you mean “%(meant)s”? For braces write {{…}}."
+    ),
+    "filling_not_declared": _(
+        "No parameter is called “%(name)s”. For the word in braces write {{%(name)s}}."
+    ),
+    "filling_secret": _(
+        "“%(name)s” is a secret, and this text is shown. Secrets fit into headers and bodies."
+    ),
     "probe_asks_one_thing": _("A probe asks exactly one of http, tcp and command."),
     "url_unfit": _("“%(url)s” is not an http or https address."),
     "param_out_of_range": _("“%(param)s” must be a number from %(least)s to %(most)s."),

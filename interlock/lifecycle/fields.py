@@ -7,12 +7,14 @@ of its faults at once, while a door that wants only the first raises that.
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from interlock.lifecycle.filling import names_in
 from interlock.lifecycle.refused import Refused, invalid
 
 Path = tuple[str | int, ...]
@@ -34,6 +36,15 @@ class Fault:
         return invalid(self.code, **self.facts)
 
 
+@dataclass(frozen=True)
+class Use:
+    """A parameter that is named in a text. ``secrets``: it may be a secret, for the text is shown nowhere."""
+
+    path: Path
+    name: str
+    secrets: bool
+
+
 def fault(path: Path, code: str, **facts: object) -> Fault:
     """A fault whose sentence names the field that it is in."""
     names = [part for part in path if isinstance(part, str)]
@@ -49,6 +60,10 @@ class Field:
     def faults(self, value: Any, path: Path) -> Iterator[Fault]:
         return iter(())
 
+    def uses(self, value: Any, path: Path) -> Iterator[Use]:
+        """The parameters that its texts name, where they may; of a value without faults."""
+        return iter(())
+
 
 class Text(Field):
     """One line or a few: up to ``most`` characters."""
@@ -62,6 +77,38 @@ class Text(Field):
             yield fault(path, "param_not_text", limit=self.most)
         elif "\0" in value:
             yield fault(path, "param_has_nul")
+
+
+class Filled(Text):
+    """Text in which ``{name}`` stands for a parameter's value."""
+
+    def __init__(self, most: int, *, least: int = 1, required: bool = False, secrets: bool = False) -> None:
+        super().__init__(most, least=least, required=required)
+        self.secrets = secrets
+
+    def uses(self, value: Any, path: Path) -> Iterator[Use]:
+        return (Use(path, name, self.secrets) for name in names_in(value))
+
+
+class FilledJson(Field):
+    """Any JSON; in its texts ``{name}`` stands for a parameter's value, a secret's too."""
+
+    def faults(self, value: Any, path: Path) -> Iterator[Fault]:
+        try:
+            size = len(json.dumps(value, allow_nan=False))
+        except (TypeError, ValueError):
+            yield fault(path, "param_not_json")
+            return
+        if size > BODY_LIMIT:
+            yield fault(path, "param_too_long", limit=BODY_LIMIT)
+
+    def uses(self, value: Any, path: Path) -> Iterator[Use]:
+        if isinstance(value, str):
+            yield from (Use(path, name, secrets=True) for name in names_in(value))
+        elif isinstance(value, Mapping | list):
+            items = value.items() if isinstance(value, Mapping) else enumerate(value)
+            for name, one in items:
+                yield from self.uses(one, (*path, name))
 
 
 class BodyText(Field):
@@ -134,6 +181,10 @@ class List(Field):
         for number, item in enumerate(value):
             yield from self.each.faults(item, (*path, number))
 
+    def uses(self, value: Any, path: Path) -> Iterator[Use]:
+        for number, item in enumerate(value):
+            yield from self.each.uses(item, (*path, number))
+
 
 class Record(Field):
     """A mapping with the names of ``fields`` and no others."""
@@ -155,6 +206,11 @@ class Record(Field):
             elif one.required:
                 yield Fault(path, "param_missing", {"param": name})
 
+    def uses(self, value: Any, path: Path) -> Iterator[Use]:
+        for name, one in self.fields.items():
+            if name in value:
+                yield from one.uses(value[name], (*path, name))
+
 
 class Names(Field):
     """A mapping of names of one's own, fit for ``what`` they name, to texts."""
@@ -171,6 +227,10 @@ class Names(Field):
             if not isinstance(name, str) or not self.fits(name):
                 yield Fault((*path, name), self.code, {"name": str(name)[:TOLD]}, on_key=True)
             yield from self.each.faults(text, (*path, name))
+
+    def uses(self, value: Any, path: Path) -> Iterator[Use]:
+        for name, text in value.items():
+            yield from self.each.uses(text, (*path, name))
 
 
 class EnvValue(Field):

@@ -10,7 +10,8 @@ from interlock.accounts.caller import Caller
 from interlock.accounts.rights import require
 from interlock.fleet.queries import select_hosts
 from interlock.journal.transactions import writing
-from interlock.lifecycle.fields import Env
+from interlock.lifecycle.fields import Env, Record
+from interlock.lifecycle.filling import values_of
 from interlock.lifecycle.refused import invalid
 from interlock.lifecycle.run.plan import (
     HostPlan,
@@ -58,6 +59,8 @@ def start_adhoc(
     for fault in Env().faults(given, ("parameters",)):
         raise fault.refused()
     plan = Plan(tuple(Stage(tuple(_branch(by, project_id, asked) for asked in stage)) for stage in stages))
+    services.check_plan(plan)
+    _check_filling(plan, given, secrets)
     with writing():
         run = services.create_run(
             project_id=project_id,
@@ -97,6 +100,19 @@ def _branch(by: Caller, project_id: int, asked: StepPlan | RolloutAsked) -> Step
         bake=asked.bake,
         confirm=asked.confirm,
     )
+
+
+def _check_filling(plan: Plan, given: Mapping[str, str], secrets: Sequence[str]) -> None:
+    """What texts name in braces has to be there, and a secret only where nobody reads it."""
+    open_names, secret_names = set(values_of(given)), set(values_of(dict.fromkeys(secrets, "")))
+    for branch in (branch for stage in plan.stages for branch in stage.branches):
+        steps, more = (branch.sequence, {"host"}) if isinstance(branch, Rollout) else ((branch,), set())
+        for step in steps:
+            for use in Record(declared()[step.kind].fields).uses(step.params, ()):
+                if use.name in secret_names and not use.secrets:
+                    raise invalid("filling_secret", name=use.name)
+                if use.name not in open_names | secret_names | more:
+                    raise invalid("filling_not_declared", name=use.name)
 
 
 def _check_kind(step: StepPlan) -> None:

@@ -9,11 +9,12 @@ class RunsConfig(AppConfig):
         from interlock.lifecycle.run.states import RUN_ENDED
         from interlock.runs.kinds import base
         from interlock.runs.kinds.bodies import Command, Script
+        from interlock.runs.kinds.http import Http
         from interlock.runs.kinds.probe import Probe
         from interlock.runs.kinds.waits import Approval, Wait
         from interlock.runs.logs import seal_logs_of
 
-        for kind in (Command(), Script(), Approval(), Wait(), Probe()):
+        for kind in (Command(), Script(), Approval(), Wait(), Probe(), Http()):
             base.register(kind)
         register_consumer(
             "runs.seal_logs",

@@ -19,11 +19,12 @@ from interlock.lifecycle.template.parameters import Parameter, fit, secret_names
 from interlock.lifecycle.template.reading import Read, read
 from interlock.lifecycle.template.template import RolloutPart, Template
 from interlock.runs.kinds.bodies import Command, Script
+from interlock.runs.kinds.http import Http
 from interlock.runs.kinds.probe import Probe
 from interlock.runs.kinds.waits import Approval, Wait
 from interlock.words import SENTENCES
 
-KINDS: dict[str, Any] = {kind.name: kind() for kind in (Approval, Command, Probe, Script, Wait)}
+KINDS: dict[str, Any] = {kind.name: kind() for kind in (Approval, Command, Http, Probe, Script, Wait)}
 WHOLE = """\
 help: {en: Restarts the shop, zh: 重启商店}
 parameters:
@@ -163,6 +164,22 @@ always:
         (23, 20, "batches_unreadable"), (24, 21, "confirm_beyond_batches"), (26, 33, "kind_not_on_hosts"),
         (27, 53, "param_not_whole"), (27, 69, "url_unfit"), (29, 24, "finalizer_unfit"),
         (30, 51, "key_not_known"),
+    ]  # fmt: skip
+
+
+def test_names_in_braces_are_parameters() -> None:
+    text = """\
+parameters: [{name: tag}, {name: token, type: secret}]
+stages:
+  - {name: a, kind: http, url: "http://x/{tag}/{{other}}", headers: {T: "{token}"}}
+  - {name: b, kind: http, url: "http://x/{tga}?{token}", json: [{a: "{host} {zone}"}], method: PUT}
+  - rollout: {name: c, steps: [{name: d, kind: http, url: "http://{host}/"}]}
+always:
+  - {name: e, kind: http, url: "http://x/{tag}", retries: 3}
+"""
+    assert told(read(text, KINDS)) == [
+        (4, 32, "filling_mistaken"), (4, 32, "filling_secret"), (4, 69, "filling_not_declared"),
+        (4, 69, "filling_not_declared"),
     ]  # fmt: skip
 
 

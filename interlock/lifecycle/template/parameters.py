@@ -26,8 +26,8 @@ from interlock.lifecycle.fields import (
     closest,
     fault,
 )
+from interlock.lifecycle.filling import PREFIX
 
-PREFIX = "PARAM_"
 VALUE_LIMIT = 4000  # characters
 INTEGER_MOST = 2**53 - 1  # what JSON readers everywhere take for a whole number
 TYPES = ("text", "integer", "boolean", "choice", "secret")

@@ -16,6 +16,7 @@ from interlock.lifecycle.fields import (
     Path,
     Record,
     Text,
+    Use,
     closest,
     fault,
     unknown,
@@ -64,6 +65,9 @@ class KindShape(Protocol):
 
     @property
     def on_hosts(self) -> bool: ...
+
+    @property
+    def by_worker(self) -> bool: ...
 
     def faults(self, params: Mapping[str, Any], *, on_hosts: bool) -> list[Fault]: ...
 
@@ -125,7 +129,7 @@ class _Reader:
             path: Path = ("always", number)
             yield from self._step(step, path, on_hosts=False, more={})
             kind = self._kind_of(step)
-            if kind is not None and not kind.on_hosts:
+            if kind is not None and not kind.by_worker:
                 # Of a run whose end is decided nobody can be asked anything.
                 yield Fault((*path, "kind"), "finalizer_unfit", {"step": str(step.get("name", ""))[:100]})
 
@@ -178,7 +182,7 @@ class _Reader:
         if kind is None:
             yield from self._kindless(step, path)
             return
-        own = {**NAMES, **(TRIES | dict(more) if kind.on_hosts else {})}
+        own = {**NAMES, **(TRIES | dict(more) if kind.by_worker else {})}
         for name in step:
             if name not in own and name not in kind.fields:
                 yield unknown((*path, name), [*own, *kind.fields])
@@ -188,8 +192,11 @@ class _Reader:
             yield Fault((*path, "kind"), "kind_not_on_hosts", facts)
             return
         params = {name: value for name, value in step.items() if name in kind.fields}
-        for one in kind.faults(params, on_hosts=on_hosts):
+        found = kind.faults(params, on_hosts=on_hosts)
+        for one in found:
             yield Fault((*path, *one.path), one.code, one.facts, one.on_key)
+        if not found:
+            yield from self._unfillable(Record(kind.fields).uses(params, path), on_hosts)
         yield from self._undeclared(params, path)
 
     def _kindless(self, step: Mapping[str, Any], path: Path) -> Iterator[Fault]:
@@ -207,6 +214,18 @@ class _Reader:
         for name in step:
             if name not in known and name not in fields:
                 yield unknown((*path, name), sorted(known))
+
+    def _unfillable(self, uses: Iterator[Use], on_hosts: bool) -> Iterator[Fault]:
+        """Names in braces that no parameter has, or a secret's where everybody would read it."""
+        known = {parameter.name: parameter for parameter in self._parameters}
+        for use in uses:
+            parameter = known.get(use.name)
+            if parameter is None and not (use.name == "host" and on_hosts):
+                meant = closest(use.name, known)
+                code = "filling_mistaken" if meant else "filling_not_declared"
+                yield Fault(use.path, code, {"name": use.name} | ({"meant": meant} if meant else {}))
+            elif parameter is not None and parameter.type == "secret" and not use.secrets:
+                yield Fault(use.path, "filling_secret", {"name": use.name})
 
     def _undeclared(self, value: Any, path: Path) -> Iterator[Fault]:
         """Words that look like a parameter of ours and are none: the body would find them empty."""

@@ -61,6 +61,12 @@ class Work(Protocol):
     host: HostPlan | None
     try_number: int
     body_id: str
+    secrets: Mapping[str, str]  # variable -> text
+    adopted: bool  # an earlier worker may have done some of this try
+
+    @property
+    def call_key(self) -> str:
+        """Names the step (on its host) for other systems; the same in every try."""
 
     async def link(self) -> Link:
         """The host's connection; for a solo step a shell on this machine."""
@@ -108,6 +114,7 @@ class Declared:
     name: str
     fields: Mapping[str, Field] = {}
     on_hosts = True  # whether it can be a rollout's step
+    by_worker = True  # or by the engine itself, which asks people or waits for a time
 
     def faults(self, params: Mapping[str, Any], *, on_hosts: bool) -> list[Fault]:
         """All that is wrong, each with its path inside the parameters."""

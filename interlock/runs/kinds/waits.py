@@ -14,6 +14,7 @@ LONGEST = 366 * 24 * 3600  # seconds
 class Approval(Declared):
     name = "approval"
     on_hosts = False
+    by_worker = False
     fields = {
         "quorum": Number(1, 50),
         "people": List(Text(64), most=200),
@@ -37,6 +38,7 @@ class Wait(Declared):
 
     name = "wait"
     on_hosts = False
+    by_worker = False
     fields = {"seconds": Number(0, LONGEST, whole=False), "until": Moment(), "manual": Flag()}
 
     def rules(self, params: Mapping[str, Any]) -> Iterator[Fault]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
@@ -56,6 +57,11 @@ class Try:
     started_ago: float = 0.0
     launched: bool = False
     _asked: bool = False  # a launch was sent: from then on the body may be running
+
+    @property
+    def call_key(self) -> str:
+        # "s12-1-18f3c" is the body of try 1 of step 12.
+        return "interlock-" + re.sub(r"-[0-9]+", "", self.body_id, count=1)
 
     async def link(self) -> Link:
         return await self.connect()
