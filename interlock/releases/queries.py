@@ -36,10 +36,11 @@ def last_releases(*, by: Caller, service_ids: Collection[int]) -> dict[int, Rele
     return {row.service_id: row for row in rows}
 
 
-def under_way(*, by: Caller, service_ids: Collection[int]) -> list[Release]:
-    """Releases of these services whose run has not ended, oldest first."""
-    rows = releases(by=by).filter(service_id__in=service_ids, run__ended_at=None, run__isnull=False)
-    return list(light(rows).order_by("id"))
+def targets(*, by: Caller, service_ids: Collection[int]) -> dict[int, tuple[int, str]]:
+    """service id -> the version that a release at work on it leads to."""
+    rows = releases(by=by).filter(service_id__in=service_ids, run__ended_at=None, run__locked=True)
+    found = rows.exclude(version=None).order_by("id").values_list("service_id", "version_id", "version__name")
+    return {service_id: (version_id, name) for service_id, version_id, name in found}
 
 
 def light(rows: QuerySet[Release]) -> QuerySet[Release]:

@@ -93,10 +93,11 @@ def fields(
 ) -> dict[str, Any]:
     """Everything that can be chosen, as it is now."""
     candidates = _candidates(by, form, service)
+    why = {code: sentence(code, {}) if code else "" for code in {choice.reason for choice in offered}}
     installed = {c.instance.version_id: c.instance.version_name for c in candidates if c.instance}
     shown = _shown(candidates, form.data.get("host_search", "").strip().lower())
     return {
-        "offered": [(choice, sentence(choice.reason, {}) if choice.reason else "") for choice in offered],
+        "offered": [(choice, why[choice.reason]) for choice in offered],
         "origins": sorted((id, name) for id, name in installed.items() if id is not None),
         "candidates": shown[:HOSTS_SHOWN],
         "candidates_cut": len(shown) > HOSTS_SHOWN,
@@ -111,10 +112,11 @@ def fields(
 
 def _candidates(by: Caller, form: ReleaseForm, service: ServiceRow) -> list[Candidate]:
     """Hosts that the action could be about: those without the service for a deploy, else those with it."""
-    hosts = fleet.select_hosts(by=by, project_id=service.project_id, selector={"all": True})
     rows = catalog.instances(by=by, service_id=service.id, limit=None)
     by_host = {row.host_id: row for row in rows}
     chosen, fresh = set(form.chosen), form.data.get("action") == "deploy"
+    granted = fleet.granted(service.project_id)
+    hosts = fleet.host_rows(granted if fresh else granted.filter(id__in=chosen | set(by_host)))
     found = []
     for host in hosts:
         row = by_host.get(host.id)

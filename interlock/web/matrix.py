@@ -43,7 +43,7 @@ class Cell:
         if tally.next_version_id is not None:
             self.target = tally.next_version_name
 
-    def settle(self, newest_id: int | None, target: tuple[int | None, str] | None) -> None:
+    def settle(self, newest_id: int | None, target: tuple[int, str] | None) -> None:
         """``target``: the version that a release under way leads to."""
         aim = target[0] if target and self.locks else None
         if target and self.locks:
@@ -90,7 +90,7 @@ def lines(
     columns: Collection[int | None],
     tallies: Iterable[Tally],
     locks: Iterable[LockTally],
-    targets: Mapping[int, tuple[int | None, str]],
+    targets: Mapping[int, tuple[int, str]],
 ) -> list[Line]:
     """A line a service, with a cell a column; None where the service is not."""
     cells: dict[tuple[int, int | None], Cell] = {}

@@ -72,6 +72,15 @@ class Shop:
             _move(ids, InstanceStatus.RUNNING, InstanceStatus.UPGRADING)
             _move(ids, InstanceStatus.UPGRADING, status)
 
+    def install_over(self, version: str, host: str) -> None:
+        """Another version, with the one before it remembered."""
+        row = self.instance(host)
+        ids = {row.host_id: row.id}
+        _move(ids, InstanceStatus.RUNNING, InstanceStatus.UPGRADING)
+        before = {} if row.version_id is None else {"previous_version_id": row.version_id}
+        new = {"version_id": self.versions[version], **before}
+        _move(ids, InstanceStatus.UPGRADING, InstanceStatus.RUNNING, **new)
+
     def instance(self, host: str) -> Instance:
         return Instance.objects.get(service_id=self.service_id, host_id=self.hosts[host])
 

@@ -20,6 +20,7 @@ print(answer.headers.get("Content-Encoding"), answer.headers["Cache-Control"])
 """
 
 
+@pytest.mark.django_db  # the end of a request looks at the connection
 def test_a_file_may_be_kept_for_ever_for_its_address_holds_its_build(client: Client) -> None:
     answer = client.get(static("web/app.js"))
     assert answer.status_code == 200

@@ -15,6 +15,20 @@ from tests.web.visits import Visitor
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 PAGES = [
+    "/",
+    "/?across=group",
+    "/?troubled=yes",
+    "/_cell/{service}?environment={environment}",
+    "/services",
+    "/services/{service}",
+    "/services/{service}/instances",
+    "/services/{service}/timeline",
+    "/services/{service}/settings",
+    "/services/{service}/release",
+    "/services/{service}/release?action=deploy",
+    "/versions/{version}",
+    "/releases/{release}",
+    "/releases/{release}/change",
     "/hosts",
     "/hosts?search=crowd",
     "/hosts/new",
@@ -37,14 +51,19 @@ PAGES = [
     "/journal",
 ]
 MOST = 24  # for any page, with who asks and what stands around it
+# A plan is worked out against everything that is there now.
+MOST_WITH_A_PLAN = 36
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_a_page_costs_the_same_with_ten_rows_and_with_a_thousand() -> None:
     shop = make_shop()
     crowd = Crowd(shop.project, shop.service, shop.environment, int(shop.cast.root.id))
     visitor = Visitor(shop.cast.root)
+    for name in ("v1", "v2"):
+        shop.version(name)
+    shop.install("v1")
+    release = shop.release(approval={"quorum": 1})
     counts: list[dict[str, int]] = []
     for more in (10, 990):
         crowd.add(more)
@@ -52,12 +71,16 @@ def test_a_page_costs_the_same_with_ten_rows_and_with_a_thousand() -> None:
             "host": Host.objects.filter(name="crowd-0").get().id,
             "person": Token.objects.filter(name="crowd-0").get().person_id,
             "project": shop.project,
+            "service": shop.service,
+            "environment": shop.environment,
+            "version": shop.versions["v1"],
+            "release": release["id"],
             "secret": Secret.objects.filter(name="crowd-0").get().id,
         }
         counts.append({page: _queries(visitor, page.format(**ids)) for page in PAGES})
     few, many = counts
     assert {page: (few[page], many[page]) for page in few if many[page] > few[page]} == {}
-    assert {page: count for page, count in many.items() if count > MOST} == {}
+    assert {page: count for page, count in many.items() if count > _most(page)} == {}
 
 
 def _queries(visitor: Visitor, path: str) -> int:
@@ -65,3 +88,7 @@ def _queries(visitor: Visitor, path: str) -> int:
         answer = visitor.client.get(path)
     assert answer.status_code == 200, path
     return len(seen)
+
+
+def _most(page: str) -> int:
+    return MOST_WITH_A_PLAN if "release" in page else MOST

@@ -58,16 +58,12 @@ def _matrix(request: PageRequest) -> dict[str, Any]:
     more, rows = len(rows) > shown, rows[:shown]
     ids = [row.id for row in rows]
     columns = _columns(request, across)
-    under_way = releases.under_way(by=by, service_ids=ids)
-    targets = {
-        row.service_id: (row.version_id, row.version.name) for row in under_way if row.version is not None
-    }
     found = lines(
         rows,
         [id for id, _ in columns[:COLUMNS_MOST]],
         catalog.matrix(by=by, service_ids=ids, across=across),
         catalog.matrix_locks(by=by, service_ids=ids, across=across),
-        targets,
+        releases.targets(by=by, service_ids=ids),
     )
     owned = list(projects(by=by)[:COLUMNS_MOST])
     return {

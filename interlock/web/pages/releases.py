@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from interlock.accounts.rights import may
 from interlock.catalog import queries as catalog
-from interlock.catalog.queries import ServiceRow
+from interlock.catalog.queries import ServiceRow, VersionChoice
 from interlock.lifecycle.refused import Refused
 from interlock.releases import queries, services
 from interlock.releases.intent import differences
@@ -86,28 +86,54 @@ def _form(
     if row is None:
         data = asking_release.with_version(data, offered)
     form = ReleaseForm(data)
-    asked = asking_release.plan(by, form, service.id, fixed)
     sending = request.method == "POST" and "send" in data
-    shown: dict[str, Any] = {"service": service, "form": form, "row": row, "error": asked.error}
+    shown: dict[str, Any] = {"service": service, "form": form, "row": row}
+
+    def act() -> str:
+        asked = asking_release.plan(by, form, service.id, fixed)
+        seen = data.get("plan_hash", "")
+        if asked.intended is None or asked.intended.plan_hash != seen:
+            raise _NotAsSeen(asked)
+        try:
+            return send(asked, seen)
+        except Refused as error:
+            if error.kind == "forbidden":
+                raise
+            form.refuse(error)
+            raise _NotAsSeen(asked) from None
+
+    if sending:
+        try:
+            return door.once(request, act)
+        except _NotAsSeen as told:
+            asked = told.asked
+            if asked.intended is not None and not form.errors:
+                differing = asking_release.differs(data.get("looked_at", ""), asked.intended)
+                shown |= {"meanwhile": True, "differing": differing}
+    else:
+        asked = asking_release.plan(by, form, service.id, fixed)
+    return _drawn(request, asked, shown, offered, 422 if sending else 200)
+
+
+class _NotAsSeen(Exception):
+    """Nothing was sent: there is no such plan, or it is another one than was looked at."""
+
+    def __init__(self, asked: Asked) -> None:
+        super().__init__()
+        self.asked = asked
+
+
+def _drawn(
+    request: PageRequest, asked: Asked, shown: dict[str, Any], offered: list[VersionChoice], status: int
+) -> HttpResponse:
+    service, by = shown["service"], request.caller
     if asked.intended is not None:
-        seen, intended = data.get("plan_hash", ""), asked.intended
-        if sending and seen == intended.plan_hash:
-            try:
-                return door.once(request, lambda: send(asked, seen))
-            except Refused as error:
-                if error.kind == "forbidden":
-                    raise
-                form.refuse(error)
-        elif sending:
-            shown |= {
-                "meanwhile": True,
-                "differing": asking_release.differs(data.get("looked_at", ""), intended),
-            }
+        intended = asked.intended
         shown |= {"plan": asking_release.drawn(intended), "looked_at": asking_release.keep(intended)}
-    shown |= asking_release.fields(by, form, service, offered)
-    shown["may_release"] = may(by, "release", service.project_id)
+    shown |= asking_release.fields(by, shown["form"], service, offered)
+    shown |= {"may_release": may(by, "release", service.project_id), "error": asked.error}
     template = "web/_release_form.html" if request.htmx else "web/release_form.html"
-    return render(request, template, shown, status=422 if sending else 200)
+    return render(request, template, shown, status=status)
 
 
 @signed_in
