@@ -52,6 +52,9 @@ TASK_SENTENCES: dict[str, Promise | str] = {
     "task_not_known": _("There is no task %(task_id)s."),
     "task_changed": _("%(by)s changed this task meanwhile (%(at)s). Look at it again."),
     "task_disabled": _("This task is disabled: %(reason)s"),
+    "template_unreadable": _(
+        "The newest version of %(name)s cannot be read any more. Mend the template first."
+    ),
     "task_needs_hosts": _("The template works on hosts. Choose some for this task."),
     "no_host_found": _("No host of the project fits this choice."),
     "reason_missing": _("Give a reason."),

@@ -22,6 +22,8 @@ from interlock.web.pages import (
     service,
     services,
     signing_in,
+    tasks,
+    templates,
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -102,6 +104,29 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("people/projects/<int:project_id>", people.project, name="project"),
     path("people/projects/<int:project_id>/roles", people.give_roles, name="project-roles"),
     path("people/roles", people.roles, name="roles"),
+    path("templates", templates.listed, name="templates"),
+    path("templates/new", templates.new, name="template-new"),
+    path("templates/_check", templates.check, name="template-check"),
+    path("templates/<int:template_id>", templates.one, name="template"),
+    path("templates/<int:template_id>/change", templates.change, name="template-change"),
+    path("templates/<int:template_id>/delete", templates.delete, name="template-delete"),
+    path("templates/<int:template_id>/file", templates.export, name="template-export"),
+    path(
+        "templates/<int:template_id>/versions/<int:version_number>",
+        templates.version,
+        name="template-version",
+    ),
+    path(
+        "templates/<int:template_id>/versions/<int:version_number>/restore",
+        templates.restore,
+        name="template-restore",
+    ),
+    path("tasks", tasks.listed, name="tasks"),
+    path("tasks/new", tasks.new, name="task-new"),
+    path("tasks/<int:task_id>", tasks.one, name="task"),
+    path("tasks/<int:task_id>/edit", tasks.edit, name="task-edit"),
+    path("tasks/<int:task_id>/run", tasks.run, name="task-run"),
+    path("tasks/<int:task_id>/change", tasks.change, name="task-change"),
     path("me", me.page, name="me"),
     path("me/password", me.change_password, name="password-change"),
     path("me/tokens", me.make_token, name="token-make"),
