@@ -92,8 +92,8 @@ class Grid:
     cut: bool  # there are more hosts than cells
 
 
-def grid_of(run: Run, step: Step, state: str = "") -> Grid:
-    """Two queries; only hosts in ``state`` have cells, but all of them are counted."""
+def grid_of(run: Run, step: Step, state: str = "", *, most: int = CELLS) -> Grid:
+    """Two queries; only hosts in ``state``, and ``most`` of them, have cells, but all of them are counted."""
     rollout = plan_of(run).branch(Key.parse(step.key))
     assert isinstance(rollout, Rollout)
     length = len(rollout.sequence)
@@ -111,14 +111,14 @@ def grid_of(run: Run, step: Step, state: str = "") -> Grid:
         _count_inner(inner, len(rollout.steps + rollout.gate), status, position, failed_at, n)
     values = ("host_id", "host_name", "batch", "status", "position", "failed_at", "touched")
     wanted = in_state(rows, state, length) if state in STATES else rows
-    cells = list(wanted.order_by("batch", "id").values_list(*values)[: CELLS + 1])
-    for host_id, host, batch, status, position, failed_at, touched in cells[:CELLS]:
+    cells = list(wanted.order_by("batch", "id").values_list(*values)[: most + 1])
+    for host_id, host, batch, status, position, failed_at, touched in cells[:most]:
         told = state_of(status, position, failed_at, touched, length)
         batches[batch].cells.append(Cell(host_id, host, batch, told))
     tally = sum((Counter(batch.tally) for batch in batches.values()), Counter[str]())
     shown = {name: tally[name] for name in STATES if tally[name]}
     rows_made = tuple(batches.values())
-    return Grid(step, rows_made, shown, tuple(inner), sum(tally.values()), dict(ends), len(cells) > CELLS)
+    return Grid(step, rows_made, shown, tuple(inner), sum(tally.values()), dict(ends), len(cells) > most)
 
 
 def _left(state: str, touched: bool) -> str:

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 
 from interlock.accounts.rights import visible_projects
@@ -36,6 +36,7 @@ from interlock.web.pages.run_choices import (
 from interlock.words import sentence
 
 KEPT_IN_LINKS = ("key", "view", "status")  # of the address, while one looks from host to host
+NAMED = 48  # hosts that have room for their names
 LINES = 100  # of the table of hosts
 ACTS = 40  # of the timeline
 WHOLE = 64 * 1024  # bytes of a log that are shown without script
@@ -89,7 +90,8 @@ def _context(request: PageRequest, run_id: int) -> dict[str, Any]:
     verbs = {(verb.verb, verb.key): verb for verb in view.verbs}
     rollout = _chosen_rollout(view, asked.get("key", ""))
     state = asked.get("status", "")
-    hosts = grid.grid_of(run, rollout.row, state) if rollout else None
+    cells = 0 if asked.get("view") == "table" else grid.CELLS
+    hosts = grid.grid_of(run, rollout.row, state, most=cells) if rollout else None
     focus, look = _focus(view, rollout, asked)
     code, facts = view.why
     context: dict[str, Any] = {
@@ -227,26 +229,33 @@ def _hosts_context(
         context["choices_of_hosts"] = bulk_choices(view, rollout)
     else:
         chosen = asked.get("host", "")
-        context["batches"] = [(batch, _cells(batch, context["base"], chosen)) for batch in hosts.batches]
+        named = hosts.hosts <= NAMED
+        context["named"] = named
+        context["batches"] = [
+            (batch, _cells(batch, context["base"], chosen, named)) for batch in hosts.batches
+        ]
     return context
 
 
-def _cells(batch: grid.Batch, base: str, chosen: str) -> SafeString:
-    """A thousand cells cost a thousand lines of a template too much."""
-    words = {state: (str(labels.STATUSES[state]), labels.LOOKS[state][0]) for state in batch.tally}
-    return format_html_join(
-        "",
-        '<a class="cell {}" id="h{}" data-state="{}" data-stay href="?{}host={}#hosts" tabindex="{}" '
-        'title="{} · {}" aria-label="{}: {}"{}><span>{}</span></a>',
-        (
-            (
-                words[cell.state][1], cell.host_id, cell.state, f"{base}&" if base else "", cell.host_id,
-                0 if number == 0 else -1, cell.host, words[cell.state][0], cell.host, words[cell.state][0],
-                SafeString(' aria-current="true"') if str(cell.host_id) == chosen else "", cell.host,
-            )
-            for number, cell in enumerate(batch.cells)
-        ),
-    )  # fmt: skip
+def _cells(batch: grid.Batch, base: str, chosen: str, named: bool) -> SafeString:
+    """Short, and not made by a template: there may be two thousand of them."""
+    looks = {
+        state: (f'class="cell {labels.LOOKS[state][0]}" data-state="{state}"', escape(labels.STATUSES[state]))
+        for state in batch.tally
+    }
+    address = escape(f"?{base}&host=" if base else "?host=")
+    drawn = []
+    for number, cell in enumerate(batch.cells):
+        look, word = looks[cell.state]
+        host = escape(cell.host)
+        current = ' aria-current="true"' if str(cell.host_id) == chosen else ""
+        drawn.append(
+            # Arrows go on from the first cell of a batch.
+            f'<a {look} id="h{cell.host_id}" data-stay href="{address}{cell.host_id}#hosts"'
+            f' tabindex="{-1 if number else 0}" title="{host}: {word}"{current}>'
+            f"{f'<span>{host}</span>' if named else ''}</a>"
+        )
+    return mark_safe("".join(drawn))
 
 
 def _release_context(request: PageRequest, view: RunView, rollout: StepView | None) -> dict[str, Any]:
@@ -255,7 +264,7 @@ def _release_context(request: PageRequest, view: RunView, rollout: StepView | No
     if run.origin != "release" or run.origin_id is None:
         return {}
     row = release(by=request.caller, release_id=run.origin_id)
-    context: dict[str, Any] = {"release": row}
+    context: dict[str, Any] = {"release": row, "release_address": reverse("release", args=[row.id])}
     if rollout is None or row.action not in ("upgrade", "revert") or row.version is None:
         return context
     spec = plan_of(run).branch(Key.parse(rollout.row.key))
@@ -266,5 +275,5 @@ def _release_context(request: PageRequest, view: RunView, rollout: StepView | No
         version_id = former[touched[0]]
         same = ",".join(str(host_id) for host_id in touched if former[host_id] == version_id)
         query = urlencode({"action": back, "version_id": version_id, "hosts": same})
-        context["back_address"] = f"/services/{row.service_id}/release?{query}"
+        context["back_address"] = f"{reverse('release-form', args=[row.service_id])}?{query}"
     return context

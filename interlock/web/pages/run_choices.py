@@ -64,7 +64,8 @@ def run_choices(status: str, hold: str, verbs: Verbs) -> list[Choice]:
     """What is asked of the whole run; of one that has ended there is nothing to ask."""
     if status in RUN_ENDED:
         return []
-    wanted = ["give-up", "stop"] if status != "pending" and not hold else ["start", "give-up", "stop"]
+    wanted = ["start"] if status == "pending" else ["start", "give-up"] if hold else []
+    wanted.append("stop")
     return [_choice(verbs[verb, ""]) for verb in wanted if (verb, "") in verbs]
 
 

@@ -167,7 +167,7 @@ class LogView extends HTMLElement {
     for (const [number, line] of this.lines.entries()) {
       this.starts.push(this.starts[number] + (this.wrap ? this.breaks(plain(line)).length : 1));
     }
-    if (!this.follow) this.box.scrollTop = this.top = this.starts[first] * ROW;
+    if (!this.follow) this.goTo(this.starts[first] * ROW);
     this.draw();
   }
 
@@ -321,9 +321,15 @@ class LogView extends HTMLElement {
   show(line) {
     if (line < 0 || line >= this.lines.length) return;
     this.follow = false;
-    this.sheet.style.height = `${this.starts.at(-1) * ROW}px`;
-    this.box.scrollTop = this.top = Math.max(0, this.starts[line] * ROW - this.box.clientHeight / 3);
+    this.goTo(Math.max(0, this.starts[line] * ROW - this.box.clientHeight / 3));
     this.draw();
+  }
+
+  /** There is no further to go than the sheet is high. */
+  goTo(top) {
+    this.sheet.style.height = `${this.starts.at(-1) * ROW}px`;
+    this.box.scrollTop = top;
+    this.top = this.box.scrollTop;
   }
 
   search(move = true) {

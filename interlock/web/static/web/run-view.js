@@ -29,6 +29,7 @@ class RunView extends HTMLElement {
     document.addEventListener("keydown", (event) => this.key(event));
     this.sync();
     this.refreshed();
+    if (!this.log?.loading) this.connect(); // else when it has read what there is
   }
 
   get now() {
