@@ -8,7 +8,15 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Open, faults
 
 LOOKS = [("en", "light", 1440), ("zh-hans", "dark", 390)]
-PAGES = ["/design", "/no-such-page"]
+PAGES = [
+    "/design",
+    "/no-such-page",
+    "/runs",
+    "/runs?q=nothing-like-it",
+    "/runs/1",
+    "/runs/8",
+    "/approvals",
+]
 
 
 @pytest.mark.parametrize(("language", "theme", "width"), LOOKS)

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from interlock.accounts.models import Token
 from interlock.fleet.models import Host
+from interlock.runs.models import Step
 from interlock.vault.models import Secret
 from tests.api.conftest import make_shop
 from tests.crowd import Crowd
@@ -49,6 +50,12 @@ PAGES = [
     "/secrets",
     "/secrets/{secret}",
     "/journal",
+    "/runs",
+    "/runs?q=crowd&status=open",
+    "/runs/{run}",
+    "/runs/{run}/_parts?view=table",
+    "/approvals",
+    "/approvals/_count",
 ]
 MOST = 24  # for any page, with who asks and what stands around it
 # A plan is worked out against everything that is there now.
@@ -64,10 +71,14 @@ def test_a_page_costs_the_same_with_ten_rows_and_with_a_thousand() -> None:
         shop.version(name)
     shop.install("v1")
     release = shop.release(approval={"quorum": 1})
+    run = shop.command_run()["id"]
+    rollout, inner = Step.objects.filter(run_id=run).order_by("id")
     counts: list[dict[str, int]] = []
     for more in (10, 990):
         crowd.add(more)
+        crowd.add_lanes(run, rollout.id, inner.id)
         ids = {
+            "run": run,
             "host": Host.objects.filter(name="crowd-0").get().id,
             "person": Token.objects.filter(name="crowd-0").get().person_id,
             "project": shop.project,

@@ -25,7 +25,10 @@ class Visitor:
         self.client.cookies["sessionid"] = session.session_key or ""
 
     def get(self, path: str, **query: Any) -> HttpResponse:
-        return self.client.get(path, query)  # type: ignore[return-value]
+        return self.client.get(path, query or None)  # type: ignore[return-value]
+
+    def text(self, path: str) -> str:
+        return text(self.get(path))
 
     def post(self, path: str, **fields: Any) -> HttpResponse:
         return self.client.post(path, fields)  # type: ignore[return-value]
