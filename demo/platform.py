@@ -144,11 +144,15 @@ class Platform:
             settings[url] = server.url
         return settings
 
+    def run(self, command: list[str], **more: str) -> subprocess.CompletedProcess[str]:
+        """A command of an administrator, on the platform's machine."""
+        settings = {**self.settings, **more}
+        return subprocess.run(command, env=settings, cwd=ROOT, capture_output=True, text=True, check=False)
+
     def _prepare(self) -> None:
         made = self.data / "admin-made"
         command = [sys.executable, "-m", "demo.migrating", *([] if made.exists() else [ADMIN])]
-        settings = {**self.settings, "INTERLOCK_ADMIN_PASSWORD": PASSWORD}
-        done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
+        done = self.run(command, INTERLOCK_ADMIN_PASSWORD=PASSWORD)
         if done.returncode:
             raise ServerError(f"the databases could not be made:\n{done.stdout}{done.stderr[-3000:]}")
         made.touch()

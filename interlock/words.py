@@ -53,6 +53,21 @@ SENTENCES: dict[str, Promise | str] = {
     "token_not_known": _("You have no token %(token_id)s."),
     "idempotency_key_reused": _("This idempotency key came with another request before. Use a new one."),
     "request_at_work": _("The first request with this idempotency key is still at work. Ask again shortly."),
+    # what the doctor finds
+    "doctor_rule_broken": _("Run %(run_id)s breaks a rule: %(fault)s."),
+    "doctor_stands_still": _("Run %(run_id)s says that it is at work, and nothing of it is alive."),
+    "doctor_lease_forgotten": _(
+        "Run %(run_id)s has work whose worker “%(worker)s” has not been heard of for long, "
+        "and nobody took it over."
+    ),
+    "doctor_nobody_called": _(
+        "Run %(run_id)s has work that is ready, and no worker has been called for long."
+    ),
+    "doctor_open_approval": _("Run %(run_id)s has ended, and still asks for an approval."),
+    "doctor_goes_on_after_end": _("Run %(run_id)s has ended, and a %(what)s of it is still %(status)s."),
+    "doctor_log_unsealed": _("Run %(run_id)s ended long ago, and its logs have not been packed away."),
+    "doctor_lock_left": _("Run %(run_id)s has ended, and its locks are still held."),
+    "doctor_at_work_unlocked": _("%(service)s on %(host)s is %(status)s, and no run has reserved it."),
     # vault
     "secret_name_unfit": _(
         "“%(name)s” cannot name a secret. Use letters, digits and _ . -, beginning with a letter."

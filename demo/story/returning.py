@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 from demo.api import same
@@ -36,3 +37,9 @@ def delete_all(world: World) -> str:
     same(packages, [], "the packages that are left on the hosts")
     verify_unlocked(world)
     return "nothing of hello runs or lies on any host, six instances absent"
+
+
+def ask_the_doctor(world: World) -> str:
+    asked = world.platform.run([sys.executable, "-m", "interlock", "doctor"])
+    same((asked.returncode, asked.stdout.strip()), (0, "all is as it must be"), "what the doctor says")
+    return "after all this every row of the database is as it must be"

@@ -26,6 +26,7 @@ ACTS: tuple[tuple[str, Act], ...] = (
     ("stop in mid-batch", stopping.stop_in_mid_batch),
     ("revert all", returning.revert_all),
     ("delete", returning.delete_all),
+    ("ask the doctor", returning.ask_the_doctor),
 )
 
 

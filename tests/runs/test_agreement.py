@@ -27,6 +27,7 @@ from interlock.lifecycle.run.events import (
 from interlock.lifecycle.run.plan import Key, Plan, Stage, StepPlan
 from interlock.lifecycle.run.states import StepStatus
 from interlock.lifecycle.run.value import RunState
+from interlock.runs import doctor
 from interlock.runs.engine import claims
 from interlock.runs.engine.apply import apply
 from interlock.runs.engine.claims import StepWork
@@ -125,6 +126,7 @@ def test_rows_and_rules_agree(cast: Cast, stages: list[Stage], data: st.DataObje
             key = data.draw(st.sampled_from(plan.keys(stage)))
             _something(both, key, data)
         both.agree()
+    assert [finding.facts for finding in doctor.look()] == []
 
 
 def _something(both: Both, key: Key, data: st.DataObject) -> None:

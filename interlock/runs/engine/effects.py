@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef
 
 from interlock.journal.statements import RISE
+from interlock.journal.transactions import writing
 from interlock.lifecycle.run.events import (
     CancelIdle,
     Effect,
@@ -24,6 +25,7 @@ from interlock.lifecycle.run.lane import Stopped, decide_lane
 from interlock.lifecycle.run.plan import Key, Rollout, StepPlan
 from interlock.lifecycle.run.states import LaneStatus, SliceStatus, StepStatus
 from interlock.runs import wake
+from interlock.runs.clock import now
 from interlock.runs.engine.apply import Change
 from interlock.runs.engine.snapshot import LANE_FIELDS, lane_value, plan_of, set_lane
 from interlock.runs.models import Approval, Lane, Slice, Step
@@ -136,6 +138,12 @@ def _open_approval(change: Change, key: Key) -> None:
 def close_approval(change: Change, approval_id: int, status: str) -> None:
     """The vote or the deadline has decided."""
     Approval.objects.filter(id=approval_id).update(status=status, closed_at=change.at)
+
+
+def close_left_open(approval_id: int) -> None:
+    """An approval of a run that has ended without closing it."""
+    with writing():
+        Approval.objects.filter(id=approval_id, status="open").update(status="closed", closed_at=now())
 
 
 def _set_timer(change: Change, key: Key) -> None:

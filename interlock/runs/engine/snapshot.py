@@ -111,16 +111,20 @@ def state_of(run: Run, rows: Mapping[str, Step] | None = None, *, to_change: boo
 
 def _branch(row: Step) -> BranchState:
     rollout = row.kind == "rollout" and row.batch >= 0
-    # Ready on a machine: its worker is gone, its body may live. To the rules it runs; it is to be adopted.
-    lost = row.status == StepStatus.READY and row.machine != ""
     return BranchState(
         key=Key.parse(row.key),
-        status=StepStatus.RUNNING if lost else StepStatus(row.status),
+        status=branch_status(row),
         phase=row.phase,
         batch=row.batch,
         tally=tally_of(row.id, row.batch) if rollout else Tally(),
         retries_used=row.retries_used,
     )
+
+
+def branch_status(row: Step) -> StepStatus:
+    """As the rules see it. Ready on a machine: its worker is gone, its body may live; it is to be adopted."""
+    lost = row.status == StepStatus.READY and row.machine != ""
+    return StepStatus.RUNNING if lost else StepStatus(row.status)
 
 
 def tally_of(step_id: int, batch: int) -> Tally:
