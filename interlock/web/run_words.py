@@ -33,6 +33,15 @@ VERBS: dict[str, VerbWords] = {
         ),
         danger=True,
     ),
+    "pause": VerbWords(
+        _("Pause"),
+        "circle-pause",
+        _(
+            "Nothing further begins. What is at work is finished first, so that no host is left "
+            "in the middle."
+        ),
+    ),
+    "resume": VerbWords(_("Resume"), "play", _("It goes on where it was paused.")),
     "give-up": VerbWords(
         _("Give up"),
         "flag",

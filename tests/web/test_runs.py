@@ -44,6 +44,16 @@ def test_a_stop_is_heard_once_and_the_second_reads_why(shop: Shop) -> None:
     assert 'role="alert"' in late.content.decode()
 
 
+def test_a_run_is_paused_and_goes_on(shop: Shop) -> None:
+    run = shop.waiting_run()["id"]
+    ann = Visitor(shop.cast.ann)
+    assert f"/runs/{run}/resume" not in ann.text(f"/runs/{run}")
+    for verb, other in (("pause", "resume"), ("resume", "pause")):
+        assert ann.client.post(f"/runs/{run}/{verb}", {"reason": "lunch"}).status_code == 303
+        page = ann.text(f"/runs/{run}")
+        assert f"/runs/{run}/{other}" in page and f"/runs/{run}/{verb}" not in page
+
+
 def test_what_a_form_sends_twice_is_done_once(shop: Shop) -> None:
     run = shop.command_run()["id"]
     ann = Visitor(shop.cast.ann)

@@ -66,6 +66,14 @@ def _stop(request: PageRequest, run_id: int) -> None:
     services.stop(run_id=run_id, by=request.caller, reason=_text(request))
 
 
+def _pause(request: PageRequest, run_id: int) -> None:
+    services.pause(run_id=run_id, by=request.caller, reason=_text(request))
+
+
+def _resume(request: PageRequest, run_id: int) -> None:
+    services.resume(run_id=run_id, by=request.caller, reason=_text(request))
+
+
 def _give_up(request: PageRequest, run_id: int) -> None:
     services.give_up(run_id=run_id, by=request.caller, reason=_text(request))
 
@@ -122,6 +130,8 @@ def _reject(request: PageRequest, run_id: int) -> None:
 VERBS: dict[str, Callable[[PageRequest, int], None]] = {
     "start": _start,
     "stop": _stop,
+    "pause": _pause,
+    "resume": _resume,
     "give-up": _give_up,
     "retry": _retry,
     "exclude": _exclude,

@@ -65,6 +65,10 @@ def run_choices(status: str, hold: str, verbs: Verbs) -> list[Choice]:
     if status in RUN_ENDED:
         return []
     wanted = ["start"] if status == "pending" else ["start", "give-up"] if hold else []
+    if verbs["resume", ""].allowed:
+        wanted.append("resume")
+    elif status in ("running", "waiting") and not hold:
+        wanted.append("pause")
     wanted.append("stop")
     return [_choice(verbs[verb, ""]) for verb in wanted if (verb, "") in verbs]
 
