@@ -16,6 +16,19 @@ PAGES = [
     "/runs/1",
     "/runs/8",
     "/approvals",
+    "/",
+    "/?across=group",
+    "/services",
+    "/services/new",
+    "/services/1",
+    "/services/1/instances",
+    "/services/1/timeline",
+    "/services/1/settings",
+    "/services/1/release?hosts=1,2",
+    "/services/1/release?action=revert",
+    "/versions/1",
+    "/releases/2",
+    "/releases/2/change",
 ]
 
 

@@ -116,8 +116,10 @@ def _first_steps(request: PageRequest, found: Sequence[Any], hosts: bool) -> lis
 
 def _strip(request: PageRequest) -> dict[str, Any]:
     by = request.caller
-    open_runs = list(runs.list_runs(by=by).filter(status__in=OPEN)[: STRIP_MOST + 1])
     waiting = list(runs.open_approvals(by=by)[: STRIP_MOST + 1])
+    told = [approval.run_id for approval in waiting[:STRIP_MOST]]
+    rows = runs.list_runs(by=by).filter(status__in=OPEN).exclude(id__in=told)
+    open_runs = list(rows[: STRIP_MOST + 1])
     return {
         "open_runs": open_runs[:STRIP_MOST],
         "more_runs": len(open_runs) > STRIP_MOST,

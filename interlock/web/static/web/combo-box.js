@@ -37,7 +37,8 @@ class ComboBox extends HTMLElement {
 
   /** What the server drew anew: other options, perhaps another choice. */
   renew(fresh) {
-    this.select.replaceChildren(...fresh.querySelector("select").options);
+    // Copies: an option that is taken out of a select makes that select choose another one.
+    this.select.replaceChildren(...[...fresh.querySelector("select").options].map((option) => option.cloneNode(true)));
     if (this.list.hidden) this.show();
   }
 
@@ -54,7 +55,8 @@ class ComboBox extends HTMLElement {
     this.list.replaceChildren(...rows.slice(0, 200).map((option) => this.row(option)));
     this.list.hidden = !rows.length;
     this.input.setAttribute("aria-expanded", String(rows.length > 0));
-    this.mark(this.list.querySelector('li:not([aria-disabled="true"])'));
+    const chosen = wanted ? null : this.list.querySelector(`[data-index="${this.select.selectedIndex}"]`);
+    this.mark(chosen ?? this.list.querySelector('li:not([aria-disabled="true"])'));
   }
 
   row(option) {
