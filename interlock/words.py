@@ -329,7 +329,7 @@ SENTENCES: dict[str, Promise | str] = {
     "why_manual": _("“%(name)s” waits for a person to let it go on."),
     "why_approval": _("Waits for approval: %(given)s of %(quorum)s given."),
     "why_plan_changed": _("The plan changed before the start. Look at it and start again."),
-    "why_locks_refused": _("It could not start (%(code)s). Start it again, or stop it."),
+    "why_locks_refused": _("It could not start: %(because)s Start it again, or stop it."),
     "request_unreadable": _("The request cannot be read. Send valid JSON."),
     "not_signed_in": _("Sign in, or send a valid token."),
     "not_allowed_here": _("This is not allowed here; a session needs its CSRF token."),
@@ -353,6 +353,9 @@ class _Facts(dict[str, object]):
 def sentence(code: str, facts: Mapping[str, object]) -> str:
     """The sentence of a code in the active language; the code itself when the table lacks it."""
     text = SENTENCES.get(code)
+    because = facts.get("because")
+    if isinstance(because, Mapping):
+        facts = {**facts, "because": sentence(str(because["code"]), because["facts"])}
     return code if text is None else str(text) % _Facts(facts)
 
 

@@ -18,6 +18,7 @@ class Run(models.Model):
     status = models.CharField(max_length=16, default=RunStatus.PENDING)
     outcome = models.CharField(max_length=16, blank=True)  # decided, finalizers may still be at work
     hold = models.CharField(max_length=32, blank=True)  # why it waits as a whole: a code
+    hold_facts = models.JSONField(default=dict)  # of the code
     plan = models.JSONField()
     plan_hash = models.CharField(max_length=64)
     round = models.PositiveIntegerField(default=1)  # rises when the plan is replaced

@@ -162,16 +162,17 @@ def _verbs(by: Caller, run: Run) -> list[VerbView]:
     return views
 
 
-def explain(
-    run: Run, steps: tuple[StepView, ...], approvals: tuple[Approval, ...]
-) -> tuple[str, Mapping[str, Any]]:
-    """Why the run is where it is: a code of ``why_…`` with its facts."""
-    if run.ended_at is not None:
+Why = tuple[str, Mapping[str, Any]]  # a code of ``why_…`` with its facts
+
+
+def explain(run: Run, steps: tuple[StepView, ...], approvals: tuple[Approval, ...]) -> Why:
+    """Why the run is where it is."""
+    if run.ended_at is not None or run.status == RunStatus.PENDING:
         return f"why_{run.status}", {}
-    if run.status == RunStatus.PENDING:
-        return "why_pending", {}
+    if run.hold == "plan_changed":
+        return "why_plan_changed", {}
     if run.hold:
-        return f"why_{run.hold}" if run.hold == "plan_changed" else "why_locks_refused", {"code": run.hold}
+        return "why_locks_refused", {"code": run.hold, "because": {"code": run.hold, "facts": run.hold_facts}}
     if run.stop_requested or run.paused:
         paused = "why_paused" if run.status == RunStatus.PAUSED else "why_pausing"
         return ("why_stopping" if run.stop_requested else paused), {}
@@ -180,27 +181,22 @@ def explain(
         first = open_ones[0]
         given = sum(1 for vote in first.votes.all() if vote.decision == "approve")
         return "why_approval", {"quorum": first.quorum, "given": given, "key": first.step.key}
-    for step in steps:
-        row = step.row
-        if row.stage != run.stage:
-            continue
-        if row.phase in ("held", "confirm", "bake"):
-            broken = step.tally.get(LaneStatus.FAILED, 0) + step.tally.get(LaneStatus.UNKNOWN, 0)
-            until = row.wake_at.isoformat() if row.wake_at else ""
-            return f"why_{row.phase}", {
-                "name": row.name,
-                "hosts": broken,
-                "batch": row.batch + 1,
-                "until": until,
-            }
-        if row.status in ("failed", "timed_out", "unknown"):
-            return "why_step_broken", {"name": row.name, "status": row.status, "error": row.error}
-        if row.status == "waiting":
-            until = row.wake_at.isoformat() if row.wake_at else ""
-            return ("why_until" if until else "why_manual"), {"name": row.name, "until": until}
-        if row.status == "ready":
-            return "why_ready", {"name": row.name}
-    return "why_running", {}
+    reasons = (_why_here(step) for step in steps if step.row.stage == run.stage)
+    return next((why for why in reasons if why is not None), ("why_running", {}))
+
+
+def _why_here(step: StepView) -> Why | None:
+    row = step.row
+    until = row.wake_at.isoformat() if row.wake_at else ""
+    if row.phase in ("held", "confirm", "bake"):
+        broken = step.tally.get(LaneStatus.FAILED, 0) + step.tally.get(LaneStatus.UNKNOWN, 0)
+        facts = {"name": row.name, "hosts": broken, "batch": row.batch + 1, "until": until}
+        return f"why_{row.phase}", facts
+    if row.status in ("failed", "timed_out", "unknown"):
+        return "why_step_broken", {"name": row.name, "status": row.status, "error": row.error}
+    if row.status == "waiting":
+        return ("why_until" if until else "why_manual"), {"name": row.name, "until": until}
+    return ("why_ready", {"name": row.name}) if row.status == "ready" else None
 
 
 def lanes(

@@ -20,7 +20,8 @@ from interlock.runs.engine.apply import Claimer
 from interlock.runs.engine.claims import SliceWork
 from interlock.runs.engine.lanes import Reply, Report
 from interlock.runs.models import Approval, Run
-from interlock.words import SENTENCES
+from interlock.runs.queries import run_view
+from interlock.words import SENTENCES, sentence
 from tests.releases.conftest import Shop
 from tests.runs.play import begin_all, carry_through, claimed, end_all, ready_slices, report
 
@@ -263,6 +264,9 @@ def test_a_lock_that_somebody_else_has_makes_the_run_wait_with_the_reason(shop: 
     run = run_of(release)
     assert (run.status, run.hold) == ("waiting", "instance_held")
     assert run.hold in SENTENCES
+    said = sentence(*run_view(by=shop.cast.ann, run_id=run.pk).why)
+    assert "?" not in said
+    assert str(run.hold_facts["holder"]) in said
     assert set(Lock.objects.values_list("run_id", flat=True)) == {other.run_id}
     assert shop.instance("qa-1").status == "running"
 

@@ -231,6 +231,8 @@ def _take_locks(change: Change, raise_refusal: bool) -> RunEvent:
         if raise_refusal:
             raise
         change.note("run.locks_refused", code=refused.code, facts=dict(refused.facts))
+        run.hold_facts = dict(refused.facts)
+        change.columns.add("hold_facts")
         return LocksRefused(refused.code)
     if isinstance(answer, NewPlan):
         _write_steps(change)
