@@ -116,12 +116,15 @@ def test_a_password_is_not_guessed_from_an_open_session(cast: Cast) -> None:
 
 def test_a_token_is_shown_once_and_may_what_was_chosen(cast: Cast) -> None:
     visitor = Visitor(cast.ann)
-    answer = visitor.post("/me/tokens", name=f"ci {EVIL}", days="30", scopes=["view"])
+    fields = {"name": f"ci {EVIL}", "days": "30", "scopes": ["view"], "once": "k1"}
+    answer = visitor.post("/me/tokens", **fields)
+    assert visitor.post("/me/tokens", **fields)["Location"] == "/me", "a reload makes no second one"
     made = shown_once(text(answer))
     caller = authenticate_token(made)
     assert caller is not None and caller.scopes == {"view"}
     assert answer["Cache-Control"] == "no-store" and EVIL not in text(answer)
     page = text(visitor.get("/me"))
+    assert page.count("<fieldset") == page.count("</fieldset>") and page.count("<div") == page.count("</div>")
     assert made not in page and made[:10] in page and EVIL not in page
     assert visitor.post("/me/tokens", name="", days="30").status_code == 422
     assert visitor.post("/me/tokens", name="x", scopes=["people"]).status_code == 422

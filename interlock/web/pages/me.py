@@ -18,7 +18,7 @@ from interlock.accounts.sessions import begin_session
 from interlock.lifecycle.refused import Refused
 from interlock.web import rights
 from interlock.web.door import PageRequest, go_to, signed_in
-from interlock.web.forms import offer, refuse
+from interlock.web.forms import offer, refuse, sent
 
 DAYS = [
     ("7", _("7 days")),
@@ -128,22 +128,27 @@ def change_password(request: PageRequest) -> HttpResponse:
 def make_token(request: PageRequest) -> HttpResponse:
     """Its text is in this answer and nowhere else."""
     form = TokenForm(request.POST, admin=may(request.caller, "people"))
-    if form.is_valid():
+    made: list[tuple[str, str]] = []
+
+    def act() -> str:
         days = form.cleaned_data["days"]
-        try:
-            row, text = services.create_token(
-                by=request.caller,
-                name=form.cleaned_data["name"],
-                scopes=form.cleaned_data["scopes"],
-                expires_at=datetime.now(UTC) + timedelta(days=int(days)) if days else None,
-            )
-        except Refused as error:
-            refuse(form, error, {"name_unfit": "name", "scope_not_known": "scopes"})
-        else:
-            answer = _page(request, made=text, made_name=row.name)
-            answer["Cache-Control"] = "no-store"
-            return answer
-    return _page(request, status=422, token_form=form)
+        row, text = services.create_token(
+            by=request.caller,
+            name=form.cleaned_data["name"],
+            scopes=form.cleaned_data["scopes"],
+            expires_at=datetime.now(UTC) + timedelta(days=int(days)) if days else None,
+        )
+        made.append((row.name, text))
+        return reverse("me")
+
+    done = sent(request, form, act, {"name_unfit": "name", "scope_not_known": "scopes"})
+    if done is None:
+        return _page(request, status=422, token_form=form)
+    if not made:  # the same form once more, by a reload: shown once is shown once
+        return done
+    answer = _page(request, made=made[0][1], made_name=made[0][0])
+    answer["Cache-Control"] = "no-store"
+    return answer
 
 
 @signed_in

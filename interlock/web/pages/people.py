@@ -17,7 +17,7 @@ from interlock.accounts.rights import ROLES, may, require
 from interlock.lifecycle.refused import Refused, missing
 from interlock.web import rights
 from interlock.web.door import PageRequest, go_to, once, signed_in
-from interlock.web.forms import refuse, sent
+from interlock.web.forms import sent
 from interlock.web.pages.hosts import number
 from interlock.web.paging import part_of
 from interlock.words import refusal
@@ -81,18 +81,18 @@ def _ordered(roles: list[str]) -> list[str]:
 def new(request: PageRequest) -> HttpResponse:
     require(request.caller, "people")
     form = NewPersonForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    made: list[tuple[int, str]] = []
+
+    def act() -> str:
         typed = dict(form.cleaned_data)
-        made = "" if typed["password"] else secrets.token_urlsafe(MADE_WORDS)
-        typed["password"] = typed["password"] or made
-        try:
-            person = services.create_person(by=request.caller, **typed)
-        except Refused as error:
-            refuse(form, error, FIELDS)
-        else:
-            if not made:
-                return go_to(request, reverse("person", args=[person.id]))
-            return _page(request, person.id, made=made)
+        password = typed["password"] or secrets.token_urlsafe(MADE_WORDS)
+        person = services.create_person(by=request.caller, **typed | {"password": password})
+        if not typed["password"]:
+            made.append((person.id, password))
+        return reverse("person", args=[person.id])
+
+    if request.method == "POST" and (done := sent(request, form, act, FIELDS)):
+        return _page(request, made[0][0], made=made[0][1]) if made else done
     status = 422 if request.method == "POST" else 200
     return render(request, "web/person_new.html", {"form": form}, status=status)
 
