@@ -196,7 +196,10 @@ def _why_here(step: StepView) -> Why | None:
         return "why_step_broken", {"name": row.name, "status": row.status, "error": row.error}
     if row.status == "waiting":
         return ("why_until" if until else "why_manual"), {"name": row.name, "until": until}
-    return ("why_ready", {"name": row.name}) if row.status == "ready" else None
+    untaken = (
+        row.phase == "work" and step.tally.get(LaneStatus.PENDING) and not step.tally.get(LaneStatus.RUNNING)
+    )
+    return ("why_ready", {"name": row.name}) if row.status == "ready" or untaken else None
 
 
 def lanes(

@@ -9,7 +9,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from interlock.accounts.caller import Caller
 from interlock.accounts.rights import may, visible_projects
-from interlock.lifecycle.run.states import LANE_BROKEN, STEP_BROKEN, LaneStatus, RunStatus, StepStatus
+from interlock.lifecycle.run.states import STEP_BROKEN, LaneStatus, RunStatus, StepStatus
 from interlock.runs.models import Approval, Lane, Run, Step
 from interlock.runs.queries import StepView, explain, open_approvals
 
@@ -26,22 +26,18 @@ def explanations(runs: Iterable[Run]) -> dict[int, tuple[str, Mapping[str, Any]]
     steps: dict[int, list[Step]] = {}
     for row in Step.objects.filter(run_id__in=ids, position=-1, stage=F("run__stage")).order_by("id"):
         steps.setdefault(row.run_id, []).append(row)
-    held = [row.id for rows in steps.values() for row in rows if row.phase == "held"]
-    broken = dict(
-        Lane.objects.filter(step_id__in=held, status__in=LANE_BROKEN)
-        .values_list("step_id")
-        .annotate(n=Count("id"))
-        .order_by()
-    )
+    rollouts = [row.id for rows in steps.values() for row in rows if row.phase]
+    tallies: dict[int, dict[str, int]] = {}
+    counted = Lane.objects.filter(step_id__in=rollouts).values_list("step_id", "status").order_by()
+    for step_id, status, n in counted.annotate(n=Count("id")):
+        tallies.setdefault(step_id, {})[status] = n
     asked: dict[int, list[Approval]] = {}
     rows = Approval.objects.filter(run_id__in=ids, status="open").select_related("step")
     for approval in rows.prefetch_related("votes").order_by("id"):
         asked.setdefault(approval.run_id, []).append(approval)
     found = {}
     for run in open_ones:
-        views = tuple(
-            StepView(row, tally={LaneStatus.FAILED: broken.get(row.id, 0)}) for row in steps.get(run.id, [])
-        )
+        views = tuple(StepView(row, tally=tallies.get(row.id, {})) for row in steps.get(run.id, []))
         found[run.id] = explain(run, views, tuple(asked.get(run.id, [])))
     return found
 

@@ -25,7 +25,8 @@ def test_a_run_is_told_with_its_hosts_and_what_can_be_done(shop: Shop) -> None:
     page = Visitor(shop.cast.ann).text(f"/runs/{run['id']}")
     assert "Say &lt;b&gt;hello&lt;/b&gt;" in page
     assert page.count('data-state="pending"') == 3
-    assert "At work." in page
+    assert "is ready and waits for a worker" in page
+    assert "is ready and waits for a worker" in Visitor(shop.cast.ann).text("/runs")
     assert "Nothing is undone" in page  # what a stop means
     assert Visitor(shop.cast.cy).text(f"/runs/{run['id']}").count("You lack the right") >= 1
     assert Visitor(shop.cast.cy).client.get("/runs/999999").status_code == 404
