@@ -26,13 +26,21 @@ def offer(form: forms.Form, name: str, choices: Iterable[tuple[Any, Any]]) -> No
     field.choices = list(choices)
 
 
+def readable(facts: Mapping[str, object]) -> dict[str, object]:
+    """Facts of a sentence, moments as people write them."""
+    since = facts.get("since")
+    return (
+        {**facts, "since": f"{since[:16].replace('T', ' ')} UTC"} if isinstance(since, str) else dict(facts)
+    )
+
+
 def refuse(form: forms.Form, error: Refused, fields: Mapping[str, str] | None = None) -> None:
     """Put what a service refused at the field that it is about, or above the form.
 
     ``fields``: code of the refusal -> name of the field.
     """
     field = (fields or {}).get(error.code)
-    form.add_error(field if field in form.fields else None, sentence(error.code, error.facts))
+    form.add_error(field if field in form.fields else None, sentence(error.code, readable(error.facts)))
 
 
 def sent(

@@ -71,8 +71,10 @@ class Cell:
 
     @property
     def parts(self) -> list[tuple[str, int]]:
-        moving = min(self.moving, self.total - self.done)
-        return [("good", self.done), ("live", moving), ("calm", self.total - self.done - moving)]
+        failed = min(self.failed, self.total - self.done)
+        moving = min(self.moving, self.total - self.done - failed)
+        rest = self.total - self.done - failed - moving
+        return [("good", self.done), ("live", moving), ("bad", failed), ("calm", rest)]
 
     @property
     def held(self) -> int:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext, ngettext
 from interlock.lifecycle.run.plan import Rollout, StepPlan
 from interlock.releases.plan import plan_of
 from interlock.web import labels
+from interlock.web.forms import readable
 from interlock.web.templatetags.pages import duration
 from interlock.words import sentence
 
@@ -174,7 +175,7 @@ def in_the_way(obstacles: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
             found["hosts"].append(obstacle["host"])
     for found in alike.values():
         named = ", ".join(found["hosts"][:NAMES_SHOWN]) + ("…" if len(found["hosts"]) > NAMES_SHOWN else "")
-        found["text"] = sentence(found["code"], {**found["facts"], "hosts": named})
+        found["text"] = sentence(found["code"], {**readable(found["facts"]), "hosts": named})
         found["run_id"] = found["facts"].get("run_id")
         found["left_out"] = found["code"] != "host_not_checked"
         found["named"] = named

@@ -110,3 +110,7 @@ def test_what_is_under_way_and_what_waits_is_on_top(shop: Shop, visit: Visit) ->
     assert "Waits for a decision" in told
     assert f'href="/runs/{release.run_id}"' in visit("ann").get("/_strip").content.decode()
     assert "Waits for a decision" not in main_of(visit("ann").get("/"))
+    by_hand = shop.ask(start="manual", hosts=[shop.hosts["qa-1"]])
+    told = words(visit("ann").get("/_strip").content.decode())
+    assert "waits for a person to let it go on" in told.split("Under way")[0]
+    assert f"strip-held-{by_hand.run_id}" not in visit("cy").get("/_strip").content.decode()

@@ -18,9 +18,12 @@ from interlock.lifecycle.refused import missing
 from interlock.lifecycle.run.states import RunStatus
 from interlock.releases import queries as releases
 from interlock.runs import queries as runs
+from interlock.runs.waiting import explanations, held_runs, progress
 from interlock.web.door import PageRequest, signed_in
 from interlock.web.matrix import lines
+from interlock.web.pages.run_choices import told
 from interlock.web.reading import number
+from interlock.words import sentence
 
 SHOWN = 50  # services at first, and as many more at each reach of the end
 SHOWN_MOST = 500
@@ -117,14 +120,18 @@ def _first_steps(request: PageRequest, found: Sequence[Any], hosts: bool) -> lis
 def _strip(request: PageRequest) -> dict[str, Any]:
     by = request.caller
     waiting = list(runs.open_approvals(by=by)[: STRIP_MOST + 1])
-    told = [approval.run_id for approval in waiting[:STRIP_MOST]]
-    rows = runs.list_runs(by=by).filter(status__in=OPEN).exclude(id__in=told)
+    held = list(held_runs(by=by).order_by("-id")[: STRIP_MOST + 1])
+    named = [approval.run_id for approval in waiting] + [run.id for run in held]
+    rows = runs.list_runs(by=by).filter(status__in=OPEN).exclude(id__in=named)
     open_runs = list(rows[: STRIP_MOST + 1])
+    shown, why = open_runs[:STRIP_MOST], explanations(held)
+    through = progress(run.id for run in shown)
     return {
-        "open_runs": open_runs[:STRIP_MOST],
+        "open_runs": [(run, through.get(run.id)) for run in shown],
         "more_runs": len(open_runs) > STRIP_MOST,
         "waiting": waiting[:STRIP_MOST],
-        "more_waiting": len(waiting) > STRIP_MOST,
+        "held": [(run, sentence(why[run.id][0], told(why[run.id][1]))) for run in held[:STRIP_MOST]],
+        "more_waiting": len(waiting) > STRIP_MOST or len(held) > STRIP_MOST,
     }
 
 
