@@ -102,6 +102,7 @@ INSTALLED_APPS = [
     "interlock.runs",
     "interlock.catalog",
     "interlock.builds",
+    "interlock.notify",
     "interlock.releases",
     "interlock.api",
     "interlock.web",
@@ -184,6 +185,9 @@ LOGGING = {
     "loggers": {
         # Only what is broken: a refusal is an answer, not an incident.
         "django.request": {"handlers": ["console"], "level": "ERROR", "propagate": False},
+        # Their lines hold whole addresses, tokens included; apprise speaks to its own sender only.
+        **{name: {"level": "WARNING"} for name in ("httpx", "httpcore", "urllib3")},
+        "apprise": {"handlers": [], "propagate": False},
         "asyncssh": {"handlers": ["console"], "level": "ERROR", "propagate": False},
     },
 }

@@ -9,6 +9,7 @@ from interlock.accounts.models import Membership, Person, Project, Token
 from interlock.catalog.models import Instance, Lock, Service, Version
 from interlock.fleet.models import Credential, Environment, Grant, Host, HostGroup, HostKey
 from interlock.journal.models import Entry
+from interlock.notify.models import Channel, Message, Subscription
 from interlock.releases.models import Release
 from interlock.runs.models import (
     Approval,
@@ -42,6 +43,7 @@ class Crowd:
         self._catalog(names)
         self._runs(names)
         self._templates(names)
+        self._channels(names)
 
     def _people(self, names: list[str]) -> None:
         people = Person.objects.bulk_create([Person(username=name) for name in names])
@@ -186,6 +188,21 @@ class Crowd:
         Approval.objects.bulk_create(
             [Approval(run_id=s.run_id, step=s, round=1, plan_hash="x", opened_at=NOW) for s in asked]
         )
+
+    def _channels(self, names: list[str]) -> None:
+        secret = Secret.objects.latest("id")
+        facts = {"project_id": self.project_id, "created_at": NOW}
+        channels = Channel.objects.bulk_create(
+            [Channel(name=name, kind="slack", place="x", secret=secret, **facts) for name in names]
+        )
+        Subscription.objects.bulk_create(
+            [
+                Subscription(channel=c, service_id=self.service_id, events=["run_failed"], **facts)
+                for c in channels
+            ]
+        )
+        facts |= {"key": "x", "event": "test", "due_at": NOW}
+        Message.objects.bulk_create([Message(channel=c, title=c.name, **facts) for c in channels])
 
     def _templates(self, names: list[str]) -> None:
         facts = {"project_id": self.project_id, "created_at": NOW}

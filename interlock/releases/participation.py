@@ -18,12 +18,16 @@ from interlock.releases.intent import differences, intend
 from interlock.releases.models import Release
 from interlock.releases.plan import plan_of, title_of
 from interlock.releases.request import read_request
-from interlock.runs.participants import LaneChange, Locks, NewPlan, Participant
+from interlock.runs.participants import About, LaneChange, Locks, NewPlan, Participant
 from interlock.runs.queries import RunRow as Run
 from interlock.runs.queries import hosts_in_doubt
 
 
 class ReleaseParticipant(Participant):
+    def about(self, run: Run) -> About:
+        release = Release.objects.only("service_id").get(run_id=run.id)
+        return About(page=f"/releases/{release.pk}", service_id=release.service_id)
+
     def take_locks(self, run: Run) -> Locks | NewPlan:
         """Intent again, now that nothing can change under it; the same as approved, or back."""
         release = Release.objects.select_for_update().get(run_id=run.id)

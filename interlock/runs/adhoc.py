@@ -59,7 +59,7 @@ def start_adhoc(
     for fault in Env().faults(given, ("parameters",)):
         raise fault.refused()
     plan = Plan(tuple(Stage(tuple(_branch(by, project_id, asked) for asked in stage)) for stage in stages))
-    services.check_plan(plan)
+    services.check_plan(plan, project_id)
     _check_filling(plan, given, secrets)
     with writing():
         run = services.create_run(

@@ -99,6 +99,8 @@ def _close(change: Change, approval: Approval, status: Literal["approved", "reje
     decision: Literal["approved", "rejected"] = "rejected"
     if status == "approved" or (status == "expired" and approval.on_deadline == "approve"):
         decision = "approved"
+    if status == "approved":  # the last vote says only that it was given
+        change.note("approval.approved", key=approval.step.key, round=approval.round)
     key = approval.step.key
     apply_locked(change, ApprovalEnded(Key.parse(key), decision))
 

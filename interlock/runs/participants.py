@@ -46,8 +46,19 @@ class Locks:
     token: int
 
 
+@dataclass(frozen=True)
+class About:
+    """What a run is about, for whoever tells of it: the service, and the path of the page to look at."""
+
+    page: str
+    service_id: int | None = None
+
+
 class Participant:
     """Does nothing; override what the run's maker needs."""
+
+    def about(self, run: Run) -> About:
+        return About(page=f"/runs/{run.id}")
 
     def started(self, run: Run) -> None:
         """The run was started (its approvals may still be ahead)."""

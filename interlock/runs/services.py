@@ -38,16 +38,16 @@ from interlock.runs.models import Lane, Run, Step
 from interlock.runs.participants import NewPlan
 
 
-def check_plan(plan: Plan) -> None:
+def check_plan(plan: Plan, project_id: int) -> None:
     """Refuse a plan that could not be carried out, with its step kinds' parameters."""
     plans.check(plan)
     for stage in plan.stages:
         for branch in stage.branches:
             if isinstance(branch, Rollout):
                 for step in branch.sequence:
-                    check_step(step, on_hosts=True)
+                    check_step(step, project_id, on_hosts=True)
             else:
-                check_step(branch, on_hosts=False)
+                check_step(branch, project_id, on_hosts=False)
 
 
 def create_run(
@@ -65,7 +65,7 @@ def create_run(
     rerun_of: int | None = None,
 ) -> Run:
     """A run with its plan frozen, not started. The caller has checked rights."""
-    check_plan(plan)
+    check_plan(plan, project_id)
     with writing():
         run = Run.objects.create(
             project_id=project_id,
@@ -224,9 +224,9 @@ def _change_lanes(
 
 def replace_plan(*, run_id: int, plan: Plan, plan_hash: str, by: Actor, reason: str) -> Run:
     """Put another plan in before work has begun; approvals are asked for again."""
-    check_plan(plan)
     with writing():
         run = lock_run(run_id)
+        check_plan(plan, run.project_id)
         if run.locked or run.ended_at is not None:
             raise Refused("work_has_begun")
         change = Change(run=run, by=by, at=now(), reason=reason)

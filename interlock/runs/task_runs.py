@@ -131,7 +131,7 @@ def _prepare(by: Caller, task: Task, values: Mapping[str, Any], hosts: Selector 
     selector = hosts if hosts is not None else task.hosts
     found = _hosts(by, task, selector) if template.needs_hosts and selector is not None else ()
     plan = template.plan([HostPlan(host.id, host.name) for host in found])
-    services.check_plan(plan)
+    services.check_plan(plan, task.project_id)
     return Prepared(
         task=task,
         number=number,

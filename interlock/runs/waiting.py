@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
@@ -10,10 +11,12 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from interlock.accounts.caller import Caller
 from interlock.accounts.rights import may, visible_projects
 from interlock.lifecycle.run.states import STEP_BROKEN, LaneStatus, RunStatus, StepStatus
+from interlock.runs.clock import now
 from interlock.runs.models import Approval, Lane, Run, Step
 from interlock.runs.queries import StepView, explain, open_approvals
 
 M = TypeVar("M", Run, Approval)
+NEAR = timedelta(minutes=30)
 COUNTED = 100  # more waits than anybody reads in a badge
 
 
@@ -57,6 +60,14 @@ def held_runs(*, by: Caller) -> QuerySet[Run]:
     asks = here.filter(Q(phase__in=["held", "confirm"]) | Q(status__in=STEP_BROKEN) | by_hand)
     rows = Run.objects.filter(status=RunStatus.WAITING).filter(~Q(hold="") | Exists(asks))
     return _in_projects(rows, by, "operate", "project_id").defer("plan").order_by("id")
+
+
+def near_deadline() -> list[Approval]:
+    """Open approvals whose time runs out: in half an hour, or half gone where it is short."""
+    at = now()
+    rows = Approval.objects.filter(status="open", deadline_at__gt=at, deadline_at__lte=at + NEAR)
+    found = rows.select_related("run", "step").defer("run__plan").order_by("id")[:200]
+    return [row for row in found if row.deadline_at and row.deadline_at - at <= (at - row.opened_at)]
 
 
 def own_requests(*, by: Caller) -> QuerySet[Approval]:

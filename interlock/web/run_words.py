@@ -93,6 +93,7 @@ ERRORS: dict[str, Label] = {
     "fence_refused": _("a newer run has the host"),
     "kind_crashed": _("broke on our side"),
     "kind_not_known": _("no such kind of step"),
+    "message_not_sent": _("the message did not arrive"),
     "http_not_sent": _("the request could not be sent"),
     "http_answer_lost": _("sent, and nobody heard the answer"),
     "http_status": _("not the answer that was expected"),

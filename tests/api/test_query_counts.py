@@ -35,6 +35,9 @@ LISTS = {
     "/templates",
     "/templates/{template_id}/versions",
     "/tasks",
+    "/channels",
+    "/subscriptions",
+    "/messages",
 }
 SINGLE = {
     "/hosts/{host_id}",
@@ -47,6 +50,8 @@ SINGLE = {
     "/templates/{template_id}/versions/{number}",
     "/templates/{template_id}/compare",
     "/tasks/{task_id}",
+    "/channels/{channel_id}",
+    "/messages/{message_id}",
     "/me",
 }
 MORE = {
@@ -93,6 +98,8 @@ def _ids(shop: Shop, run_id: int) -> Json:
         "instance_id": instance,
         "task_id": shop.root.get("/tasks", limit=1)["items"][0]["id"],
         "template_id": shop.root.get("/templates", limit=1)["items"][0]["id"],
+        "channel_id": shop.root.get("/channels", limit=1)["items"][0]["id"],
+        "message_id": shop.root.get("/messages", limit=1)["items"][0]["id"],
         "number": 1,
     }
 

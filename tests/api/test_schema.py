@@ -63,6 +63,7 @@ def test_every_answer_is_as_described(shop: Shop, method: str, path: str) -> Non
     shop.install("v1")
     shop.release()
     shop.task()
+    shop.channel()
 
     @seed(20)
     @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))

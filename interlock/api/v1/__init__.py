@@ -3,6 +3,7 @@
 from interlock.api import events
 from interlock.api.v1 import (
     builds,
+    channels,
     credentials,
     environments,
     groups,
@@ -48,6 +49,7 @@ ROUTERS = [
         runs,
         verbs,
         events,
+        channels,
         journal,
         platform,
     )

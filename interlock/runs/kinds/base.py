@@ -126,6 +126,10 @@ class Declared:
     def rules(self, params: Mapping[str, Any]) -> Iterator[Fault]:
         return iter(())
 
+    def lacks(self, params: Mapping[str, Any], project_id: int) -> Iterator[Fault]:
+        """What the step needs and the project does not have; looked at before a run is made."""
+        return iter(())
+
     def check(self, params: Mapping[str, Any], *, on_hosts: bool) -> None:
         for fault in self.faults(params, on_hosts=on_hosts):
             raise fault.refused()
@@ -154,8 +158,10 @@ def declared() -> dict[str, Declared]:
     return {name: kind for name, kind in sorted(_kinds.items()) if isinstance(kind, Declared)}
 
 
-def check_step(step: StepPlan, *, on_hosts: bool) -> None:
+def check_step(step: StepPlan, project_id: int, *, on_hosts: bool) -> None:
     kind = find(step.kind)
     if kind is None:
         raise invalid("kind_not_known", step=step.name, step_kind=step.kind, known=", ".join(names()))
     kind.check(step.params, on_hosts=on_hosts)
+    for fault in kind.lacks(step.params, project_id) if isinstance(kind, Declared) else ():
+        raise fault.refused()

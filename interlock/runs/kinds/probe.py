@@ -16,6 +16,7 @@ from interlock.fleet.queries import host_spec
 from interlock.lifecycle.fields import BodyText, Fault, Field, Number, Path, Record, Text
 from interlock.lifecycle.run.states import StepStatus
 from interlock.runs.kinds.base import SUCCEEDED, Declared, Outcome, Work
+from interlock.runs.kinds.http import tls
 
 TRY_SECONDS = 5.0
 BODY_LIMIT = 256 * 1024
@@ -113,7 +114,7 @@ class Probe(Declared):
     async def _ask_http(self, http: Mapping[str, Any], address: str) -> str:
         url = http["url"].replace("{host}", f"[{address}]" if ":" in address else address)
         async with (
-            httpx.AsyncClient(timeout=TRY_SECONDS, trust_env=False) as client,
+            httpx.AsyncClient(timeout=TRY_SECONDS, verify=tls(), trust_env=False) as client,
             client.stream("GET", url) as answer,
         ):
             wanted = http.get("status", 200)
