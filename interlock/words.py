@@ -336,7 +336,9 @@ SENTENCES: dict[str, Promise | str] = {
     "channel_address_unread": _("apprise cannot read this address."),
     "signing_key_unfit": _("A webhook is signed: give a key of %(least)s characters or more."),
     "signing_key_not_of_kind": _("A channel of kind %(channel_kind)s takes no key to sign with."),
-    "recipients_not_of_kind": _("Only mail has a sender and recipients, not a channel of kind %(channel_kind)s."),
+    "recipients_not_of_kind": _(
+        "Only mail has a sender and recipients, not a channel of kind %(channel_kind)s."
+    ),
     "recipients_unfit": _("Mail needs a sender and 1 to %(most)s recipients."),
     "mail_address_unfit": _("“%(address)s” is not a mail address."),
     "language_not_known": _("There is no such language here. Choose from: %(known)s."),

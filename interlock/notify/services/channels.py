@@ -98,12 +98,16 @@ def change_channel(
         row.rest_until, row.failures, row.error, row.said = None, 0, "", ""
         row.save()
         if not row.enabled:
-            # Switched on again it has to say what is new then, not what was new long ago.
-            waiting = Message.objects.filter(channel=row, status="pending")
-            waiting.update(status="given_up", error="channel_disabled", ended_at=datetime.now(UTC))
+            _give_up_waiting(row)
         readdressed = reach != old
         append(_entry(by, row, "channel.changed", name=row.name, address=readdressed, enabled=row.enabled))
     return row
+
+
+def _give_up_waiting(row: Channel) -> None:
+    """Switched on again it has to say what is new then, not what was new long ago."""
+    waiting = Message.objects.filter(channel=row, status="pending")
+    waiting.update(status="given_up", error="channel_disabled", ended_at=datetime.now(UTC))
 
 
 def delete_channel(*, by: Caller, channel_id: int) -> None:
