@@ -96,6 +96,11 @@ def test_an_upgrade_is_put_together_with_the_mouse_and_approved_by_bob(open_page
 
     bob = open_page(page.url, "bob")
     expect(bob.locator("main")).to_contain_text("“wave twice”")
+    # The plan changes under his eyes: what he agrees to is what he had when he came.
+    waver.world.ann.patch(f"/releases/{page.url.rsplit('/', 1)[1]}", {"threshold": 1})
+    expect(bob.locator("main")).to_contain_text("plan 2", timeout=15_000)
+    bob.get_by_role("button", name="Approve").click()
+    expect(bob.locator("#refused")).to_contain_text("The plan is another one by now")
     bob.get_by_role("button", name="Approve").click()
     bob.get_by_role("link", name="To the run").wait_for()
     run = run_of(bob)

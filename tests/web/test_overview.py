@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from interlock.catalog.models import Service
 from interlock.catalog.services import InstanceMove, move_instances, update_instance
 from interlock.journal.actor import SYSTEM
 from interlock.lifecycle.instance import InstanceStatus
@@ -85,6 +86,17 @@ def test_search_and_strangers_narrow_the_lines(shop: Shop, visit: Visit) -> None
     assert f"line-{shop.service_id}" in main_of(visit("ann").get("/?search=check"))
     assert "No service fits" in main_of(visit("ann").get("/?search=nothing"))
     assert "checkout" not in main_of(signed_in(make_cast("other"), "ann").get("/"))
+
+
+def test_fifty_services_are_served_and_more_on_reaching_the_end(shop: Shop, visit: Visit) -> None:
+    shape = {"project_id": shop.cast.project_id, "language": "go", "build_source": "upload"}
+    Service.objects.bulk_create(Service(name=f"many-{number:03}", **shape) for number in range(60))
+    told = main_of(visit("ann").get("/?search=many"))
+    assert told.count('id="line-') == 50
+    assert 'hx-get="/?search=many&amp;shown=100"' in told
+    told = main_of(visit("ann").get("/?search=many&shown=100"))
+    assert told.count('id="line-') == 60
+    assert "More services" not in told
 
 
 def test_the_drawer_of_a_cell_leads_to_a_release_and_back(shop: Shop, visit: Visit) -> None:
