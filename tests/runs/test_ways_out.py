@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from django.conf import LazySettings
 
+from interlock.fleet.models import Host
 from interlock.lifecycle.run.plan import HostPlan, Plan, Stage, StepPlan
 from interlock.lifecycle.run.states import StepStatus
 from interlock.runs import services
@@ -93,3 +94,15 @@ def test_a_slice_with_nothing_left_to_do_ends(cast: Cast, hosts: Hosts, settings
     asyncio.run(SliceTask(process, work).carry_out())  # type: ignore[arg-type]
     database.close()
     assert Slice.objects.get(id=work.id).status == "ended"
+
+
+def test_hundreds_of_batches_without_a_host_are_passed_over_in_one_go(cast: Cast, hosts: Hosts) -> None:
+    environment_id = Host.objects.get(id=hosts[0].id).environment_id
+    names = [f"many-{number}" for number in range(400)]
+    Host.objects.bulk_create([Host(name=n, address=n, environment_id=environment_id) for n in names])
+    many = tuple(HostPlan(host.id, host.name) for host in Host.objects.filter(name__startswith="many-"))
+    run = make_run(cast, plan_of(rollout(many, *[1] * len(many))))
+    rest = [host.id for host in many[1:]]
+    services.exclude(run_id=run.id, key="0.0", by=cast.ann, reason="not these", host_ids=rest)
+    carry_through(run, ONE)
+    assert fresh(run).status == "succeeded"

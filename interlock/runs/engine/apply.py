@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -124,16 +125,20 @@ def apply_locked(
 ) -> RunState:
     """Decide and gather; the run is locked. ``finish`` writes what is left and wakes the workers."""
     run = change.run
-    old = state if state is not None else state_of(run)
-    new, effects = decide_run(plan_of(run), old, event)
-    _save_branches(change, old, new)
-    _save_run(change, old, new)
-    for effect in effects:
-        answer = _carry_out(change, effect, raise_refusal)
-        if answer is not None:
-            # Where the answer is about lanes, they are counted anew.
-            known = None if isinstance(answer, LanesChanged) else new
-            new = apply_locked(change, answer, raise_refusal=raise_refusal, state=known)
+    new = state if state is not None else state_of(run)
+    events = deque([event])
+    # In a row, not one within the other: hundreds of batches may have all of their hosts excluded.
+    while events:
+        old = new
+        new, effects = decide_run(plan_of(run), old, events.popleft())
+        _save_branches(change, old, new)
+        _save_run(change, old, new)
+        answers = [_carry_out(change, effect, raise_refusal) for effect in effects]
+        events.extend(answer for answer in answers if answer is not None)
+        if events and isinstance(events[0], LanesChanged):
+            # The lanes are counted anew, from rows that hold what has been decided so far.
+            _write_steps(change)
+            new = state_of(run)
     return new
 
 
@@ -218,7 +223,6 @@ def _carry_out(change: Change, effect: Effect, raise_refusal: bool) -> RunEvent 
     if isinstance(effect, RunEnded):
         _end_run(change, effect)
     elif not effects.carry_out(change, effect) and isinstance(effect, ReadyBatch):
-        _write_steps(change)
         return LanesChanged(effect.key)
     return None
 
