@@ -59,6 +59,48 @@ TASK_SENTENCES: dict[str, Promise | str] = {
     "no_host_found": _("No host of the project fits this choice."),
     "reason_missing": _("Give a reason."),
     "rerun_of_tasks_only": _("Only a task's run can be run again like this."),
+    "schedule_not_known": _("There is no schedule %(schedule_id)s."),
+    "schedule_changed": _("%(by)s changed this schedule meanwhile (%(at)s). Look at it again."),
+    "schedule_not_active": _("This schedule is %(status)s; only an active one can be paused."),
+    "schedule_over": _("No time of this schedule lies ahead. Give it another time, or a later end."),
+    "schedule_needs_person": _(
+        "A schedule runs with the rights of a person. Make and change it as one, or with one's token."
+    ),
+    "schedule_unfit": _("%(count)s things about this schedule do not fit; “errors” has them all."),
+    "schedule_not_of_this_kind": _("“%(param)s” does not belong to a schedule of kind %(kind)s."),
+    "zone_not_known": _("“%(zone)s” is not a time zone. Give an IANA name such as %(meant)s."),
+    "cron_fields": _(
+        "A cron expression has 5 fields (minute, hour, day of month, month, day of week); this has %(count)s."
+    ),
+    "cron_unfit": _(
+        "“%(cron)s”: field %(number)s of 5 does not fit (minute, hour, day of month, month, day of week)."
+    ),
+    "cron_never": _("No such time comes, as far as can be seen. Look at the expression and at its end."),
+    "moment_past": _("“%(param)s” has passed already. Give a later time."),
+    "moment_too_far": _("“%(param)s” must lie between the years %(least)s and %(most)s."),
+    "bounds_unfit": _("The end must be later than the start."),
+    "schedule_paused": _("The schedule was paused: %(reason)s"),
+    "schedule_owner_gone": _(
+        "It ran as %(owner)s, who is not active any more. Resume it, and it runs as you from then on."
+    ),
+    "schedule_owner_not_allowed": _(
+        "It ran as %(owner)s, who may not run tasks here any more. Resume it, and it runs as you from then "
+        "on."
+    ),
+    "schedule_broken": _(
+        "It broke %(count)s times in a row (%(error)s); the platform's log says where. Resume it once that "
+        "is mended."
+    ),
+    "tick_missed": _(
+        "%(count)s times up to %(until)s were missed by more than the grace of %(grace)s seconds: no process "
+        "was at work, or the clock was wrong."
+    ),
+    "tick_made_up": _("%(count)s times up to %(until)s were missed; the run of %(by)s stands for them."),
+    "tick_overlaps": _("Run %(run_id)s of this schedule was still open."),
+    "tick_waits": _("Waits for run %(run_id)s of this schedule to end."),
+    "tick_queue_full": _(
+        "Run %(run_id)s of this schedule was still open, and a run was waiting for it already."
+    ),
     "values_unfit": _("%(count)s values do not fit; “errors” has them all."),
     "value_missing": _("“%(name)s” needs a value."),
     "value_not_known": _("There is no parameter “%(name)s”. Known are: %(known)s."),

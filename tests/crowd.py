@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from interlock.accounts.models import Membership, Person, Project, Token
 from interlock.catalog.models import Instance, Lock, Service, Version
@@ -15,11 +15,13 @@ from interlock.runs.models import (
     Approval,
     Lane,
     Run,
+    Schedule,
     Step,
     Target,
     Task,
     Template,
     TemplateVersion,
+    Tick,
 )
 from interlock.vault.models import Secret, SecretVersion
 
@@ -217,8 +219,31 @@ class Crowd:
                 for template, number in dict.fromkeys(versions)
             ]
         )
-        Task.objects.bulk_create(
+        tasks = Task.objects.bulk_create(
             [Task(name=t.name, template=templates[-1], updated_at=NOW, **facts) for t in templates]
+        )
+        self._schedules(tasks[-1], names)
+
+    def _schedules(self, task: Task, names: list[str]) -> None:
+        """All of one task, and all their ticks of the last of them."""
+        facts = {"project_id": self.project_id, "task": task, "kind": "cron", "cron": "0 9 * * *"}
+        policies = {"zone": "UTC", "misfire": "skip", "grace": 300, "overlap": "skip"}
+        times = {"created_at": NOW, "updated_at": NOW}
+        schedules = Schedule.objects.bulk_create(
+            [Schedule(name=name, **facts, **policies, **times) for name in names]
+        )
+        runs = Run.objects.order_by("-id")[: len(names)]
+        Tick.objects.bulk_create(
+            [
+                Tick(
+                    schedule=schedules[-1],
+                    at=NOW + timedelta(minutes=n),
+                    status="started",
+                    run=run,
+                    decided_at=NOW,
+                )
+                for n, run in enumerate(runs)
+            ]
         )
 
     def add_lanes(self, run_id: int, step_id: int, inner_id: int) -> None:

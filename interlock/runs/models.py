@@ -283,3 +283,85 @@ class Task(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "name"], name="task_once")]
+
+
+class Schedule(models.Model):
+    """When a task runs by itself. It runs as its owner, with the owner's rights of that moment."""
+
+    project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, related_name="+")
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="schedules")
+    name = models.CharField(max_length=100)
+    kind = models.CharField(max_length=8)
+    at = models.DateTimeField(null=True)
+    cron = models.CharField(max_length=100, blank=True)
+    zone = models.CharField(max_length=64)
+    starts_at = models.DateTimeField(null=True)
+    ends_at = models.DateTimeField(null=True)
+    values = models.JSONField(default=dict)  # over the task's own
+    hosts = models.JSONField(null=True)  # instead of the task's own
+    misfire = models.CharField(max_length=8)
+    grace = models.PositiveIntegerField()  # seconds
+    overlap = models.CharField(max_length=8)
+    status = models.CharField(max_length=16, default="active")
+    reason = models.CharField(max_length=256, blank=True)  # why a person has paused it
+    code = models.CharField(max_length=64, blank=True)  # why it has stopped itself
+    facts = models.JSONField(default=dict)
+    owner = models.ForeignKey("accounts.Person", null=True, on_delete=models.SET_NULL, related_name="+")
+    owner_name = models.CharField(max_length=150)
+    next_at = models.DateTimeField(null=True)  # the next tick
+    planned_at = models.DateTimeField(null=True)  # what time it was when that was computed
+    look_at = models.DateTimeField(null=True)  # when the reconciler looks at it
+    failures = models.PositiveIntegerField(default=0)  # looks in a row that broke
+    version = models.PositiveIntegerField(default=1)  # rises with every change by a person
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=150)
+    updated_at = models.DateTimeField()
+    updated_by = models.CharField(max_length=150)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["task", "name"], name="schedule_once"),
+            models.CheckConstraint(condition=Q(kind__in=["once", "cron"]), name="schedule_kind"),
+            models.CheckConstraint(condition=Q(misfire__in=["skip", "once"]), name="schedule_misfire"),
+            models.CheckConstraint(
+                condition=Q(overlap__in=["allow", "skip", "queue"]), name="schedule_overlap"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["active", "paused", "stopped", "ended"]), name="schedule_status"
+            ),
+            models.CheckConstraint(
+                condition=Q(status="active") | Q(next_at__isnull=True), name="schedule_next"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["look_at"], condition=Q(look_at__isnull=False), name="schedule_due"),
+            models.Index(
+                fields=["planned_at"], condition=Q(planned_at__isnull=False), name="schedule_planned"
+            ),
+            models.Index(fields=["project", "-id"], name="schedule_project"),
+        ]
+
+
+class Tick(models.Model):
+    """A moment of a schedule that has come: its run, or why there is none."""
+
+    schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="ticks", db_index=False)
+    at = models.DateTimeField()
+    status = models.CharField(max_length=16)
+    run = models.OneToOneField(Run, null=True, on_delete=models.SET_NULL, related_name="tick")
+    open = models.BooleanField(default=False)  # its run has not ended
+    code = models.CharField(max_length=64, blank=True)
+    facts = models.JSONField(default=dict)
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["schedule", "at"], name="tick_once"),
+            models.UniqueConstraint(
+                fields=["schedule"], condition=Q(status="waiting"), name="tick_waits_alone"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["started", "waiting", "skipped"]), name="tick_status"
+            ),
+        ]
+        indexes = [models.Index(fields=["schedule"], condition=Q(open=True), name="tick_open")]

@@ -29,6 +29,7 @@ from interlock.runs.engine import claims
 from interlock.runs.engine.apply import apply, nudge
 from interlock.runs.engine.snapshot import lock_run
 from interlock.runs.models import Approval, Guard, Run, Slice, Step
+from interlock.runs.schedule_ticks import fire_due
 
 log = structlog.get_logger(__name__)
 
@@ -103,6 +104,7 @@ class Reconciler(threading.Thread):
         resend()
         fire_timers()
         pass_deadlines()
+        fire_due()
         give_up_on_machines()
         nudge(standing_still())
         deliver_due()

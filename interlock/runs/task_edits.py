@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from interlock.accounts.caller import Caller
@@ -96,9 +97,13 @@ def _set_disabled(by: Caller, task_id: int, reason: str) -> Task:
 
 
 def delete_task(*, by: Caller, task_id: int) -> None:
-    """Its runs stay, with what they were made from."""
+    """Its runs stay, with what they were made from. Its schedules go with it."""
     with writing():
         task = task_to_change(by, task_id)
+        gone = task.schedules.select_for_update().order_by("id")
+        for schedule_id, name in gone.values_list("id", "name"):
+            deleted = entry(by, task, "schedule.deleted", name=name, task_id=task_id)
+            append(replace(deleted, subject="schedule", subject_id=schedule_id))
         append(entry(by, task, "task.deleted", name=task.name))
         task.delete()
 

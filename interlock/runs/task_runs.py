@@ -73,8 +73,9 @@ def run_task(
     plan_hash: str | None = None,
     note: str = "",
     rerun_of: int | None = None,
+    tick: Mapping[str, Any] | None = None,
 ) -> Run:
-    """Make a run and start it. ``values`` and ``hosts`` stand in for the task's own.
+    """Make a run and start it, for a schedule's ``tick``. ``values`` and ``hosts`` go before the task's own.
 
     With ``plan_hash`` what was looked at is what is carried out: refused when it is another plan by now.
     """
@@ -97,10 +98,10 @@ def run_task(
             by=by,
             parameters=prepared.variables,
             secrets=prepared.secrets,
-            made_from=prepared.made_from,
+            made_from={**prepared.made_from, **(tick or {})},
             rerun_of=rerun_of,
         )
-        append(entry(by, task, "task.run_asked", note, run_id=run.id, number=prepared.number))
+        append(entry(by, task, "task.run_asked", note, run_id=run.id, number=prepared.number, **(tick or {})))
         return services.start(run_id=run.id, by=by)
 
 

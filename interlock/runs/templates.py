@@ -19,7 +19,7 @@ from interlock.lifecycle.template.reading import read
 from interlock.lifecycle.template.template import Template as ReadTemplate
 from interlock.runs.clock import now
 from interlock.runs.kinds.base import declared
-from interlock.runs.models import Task, Template, TemplateVersion
+from interlock.runs.models import Schedule, Task, Template, TemplateVersion
 
 TASKS_NAMED = 10
 
@@ -125,7 +125,9 @@ def check_line(field: str, text: str, most: int) -> None:
 
 
 @contextmanager
-def one_of_a_name(others: QuerySet[Template] | QuerySet[Task], name: str) -> Iterator[None]:
+def one_of_a_name(
+    others: QuerySet[Template] | QuerySet[Task] | QuerySet[Schedule], name: str
+) -> Iterator[None]:
     """A transaction that gives a row its name; the database says whether it is taken."""
     if not 1 <= len(name) <= 100 or name != name.strip() or not name.isprintable():
         raise invalid("title_unfit", name=name[:100])

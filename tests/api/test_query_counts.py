@@ -38,6 +38,9 @@ LISTS = {
     "/channels",
     "/subscriptions",
     "/messages",
+    "/tasks/{task_id}/schedules",
+    "/schedules",
+    "/schedules/{schedule_id}/ticks",
 }
 SINGLE = {
     "/hosts/{host_id}",
@@ -52,6 +55,7 @@ SINGLE = {
     "/tasks/{task_id}",
     "/channels/{channel_id}",
     "/messages/{message_id}",
+    "/schedules/{schedule_id}",
     "/me",
 }
 MORE = {
@@ -96,7 +100,8 @@ def _ids(shop: Shop, run_id: int) -> Json:
         "version_id": shop.versions["v1"],
         "host_id": host,
         "instance_id": instance,
-        "task_id": shop.root.get("/tasks", limit=1)["items"][0]["id"],
+        "schedule_id": shop.root.get("/schedules", limit=1)["items"][0]["id"],
+        "task_id": shop.root.get("/schedules", limit=1)["items"][0]["task_id"],
         "template_id": shop.root.get("/templates", limit=1)["items"][0]["id"],
         "channel_id": shop.root.get("/channels", limit=1)["items"][0]["id"],
         "message_id": shop.root.get("/messages", limit=1)["items"][0]["id"],

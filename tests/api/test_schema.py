@@ -62,8 +62,8 @@ def test_every_answer_is_as_described(shop: Shop, method: str, path: str) -> Non
     shop.waiting_run()
     shop.install("v1")
     shop.release()
-    shop.task()
     shop.channel()
+    shop.schedule()
 
     @seed(20)
     @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))

@@ -78,6 +78,7 @@ def test_a_task_is_looked_at_and_run(shop: Shop) -> None:
     assert run["made_from"] == {
         "task_id": task["id"], "task": "Say it", "template_id": task["template_id"], "template": "Say",
         "number": 1, "values": {"word": "hi"}, "hosts": {"names": ["web-2"]},
+        "schedule_id": None, "schedule": None, "tick": None,
     }  # fmt: skip
     again = shop.ann.post(f"/runs/{run['id']}/rerun")
     assert (again["rerun_of"], again["made_from"]) == (run["id"], run["made_from"])

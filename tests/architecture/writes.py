@@ -8,8 +8,9 @@ from tests.architecture.source import Module, called_name, called_name_of, calls
 
 WRITES = {"create", "update", "get_or_create", "update_or_create", "bulk_create", "bulk_update"}
 STATUS_IN_SQL = re.compile(r"\bset\b[^;]*?\bstatus\s*=", re.IGNORECASE | re.DOTALL)
-# context -> how the names of the modules begin that write its statuses. An approval's status is its own.
-WRITERS: dict[str, tuple[str, ...]] = {"runs": ("engine", "approvals")}
+# context -> how the names of the modules begin that write its statuses. The statuses of an approval and of a
+# schedule are their own.
+WRITERS: dict[str, tuple[str, ...]] = {"runs": ("engine", "approvals", "schedule")}
 ANY_OTHER = ("services",)
 # Plain rules and plain protocols: no rows there.
 ROWLESS = {"lifecycle", "remote", "forge", "store"}

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import time_machine
 
 from interlock.fleet.services import create_environment, create_host, set_grants
 from interlock.lifecycle.run.plan import HostPlan
 from interlock.runs.engine.apply import Claimer
 from interlock.runs.kinds import base
+from interlock.runs.models import Task
+from interlock.runs.task_edits import create_task
+from interlock.runs.templates import create_template
 from tests.cast import Cast, make_cast
 
 ONE = Claimer(worker="worker-one", machine="here", lease_seconds=15)
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)  # a Saturday
+ASK = """\
+parameters:
+  - {name: word, required: true}
+  - {name: count, type: integer, default: 2}
+stages: [{name: ask, kind: approval}]
+"""
 TWO = Claimer(worker="worker-two", machine="here", lease_seconds=15)
 
 
@@ -32,6 +44,20 @@ class Noop:
 
     async def carry_out(self, work: base.Work) -> base.Outcome:
         return base.SUCCEEDED
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel(NOON, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def task(cast: Cast) -> Task:
+    """Asks for an approval, so that its run stays open."""
+    template = create_template(by=cast.dee, project_id=cast.project_id, name="Ask", text=ASK)
+    facts = {"project_id": cast.project_id, "template_id": template.id, "name": "Ask them"}
+    return create_task(by=cast.dee, values={"word": "hi"}, **facts)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -110,7 +110,10 @@ class Verb(Answered):
 
 
 class MadeFrom(Answered):
-    """The task and the version of the template that it was then; names as they were."""
+    """The task and the version of the template that it was then; names as they were.
+
+    ``schedule``, ``tick``: where nobody asked for it but a schedule did, and for when.
+    """
 
     task_id: int
     task: str
@@ -119,6 +122,9 @@ class MadeFrom(Answered):
     number: int
     values: Json
     hosts: Json | None
+    schedule_id: int | None = None
+    schedule: str | None = None
+    tick: When | None = None
 
 
 class Run(RunLine):

@@ -38,7 +38,7 @@ _LINE = ("id", "project_id", "name", "description", "template_id", "disabled", "
          "created_by", "updated_at", "updated_by")  # fmt: skip
 
 
-def _selector(hosts: Hosts | None) -> Json | None:
+def selector(hosts: Hosts | None) -> Json | None:
     if hosts is None:
         return None
     return {"all": True} if hosts == "all" else hosts.model_dump(exclude_none=True)
@@ -77,7 +77,7 @@ def list_tasks(request: HttpRequest, query: Query[TaskQuery]) -> Page[TaskLine]:
 @idempotent
 def create_task(request: HttpRequest, body: NewTask) -> Status[Task]:
     """Values that are still missing can come with each run; hosts are found anew by each."""
-    asked = {**dict(body), "hosts": _selector(body.hosts)}
+    asked = {**dict(body), "hosts": selector(body.hosts)}
     row = task_edits.create_task(by=caller(request), **asked)
     return Status(201, _task(request, row.pk))
 
@@ -92,7 +92,7 @@ def change_task(request: HttpRequest, task_id: PathId, body: TaskChange) -> Task
     """Fields that are not sent stay as they are; `values` and `hosts` are replaced as a whole."""
     changes = body.model_dump(exclude_unset=True, exclude={"version", "hosts"})
     if "hosts" in body.model_fields_set:
-        changes["hosts"] = _selector(body.hosts)
+        changes["hosts"] = selector(body.hosts)
     kept = {name: value for name, value in changes.items() if value is not None or name == "hosts"}
     task_edits.change_task(by=caller(request), task_id=task_id, changes=kept, version=body.version)
     return _task(request, task_id)
@@ -124,7 +124,7 @@ def enable_task(request: HttpRequest, task_id: PathId, body: NothingAsked | None
 def preview_task(request: HttpRequest, task_id: PathId, body: TaskAsked) -> TaskPlan:
     """What would be done with these values, and what stands in the way. Nothing is kept."""
     prepared = task_runs.preview_task(
-        by=caller(request), task_id=task_id, values=body.values, hosts=_selector(body.hosts)
+        by=caller(request), task_id=task_id, values=body.values, hosts=selector(body.hosts)
     )
     return TaskPlan(
         plan_hash=prepared.plan_hash,
@@ -140,7 +140,7 @@ def preview_task(request: HttpRequest, task_id: PathId, body: TaskAsked) -> Task
 @idempotent
 def run_task(request: HttpRequest, task_id: PathId, body: TaskRunAsked) -> Status[Run]:
     """Start it. Parameters that are missing, unknown or unfit refuse it, all of them at once."""
-    asked = {**dict(body), "hosts": _selector(body.hosts)}
+    asked = {**dict(body), "hosts": selector(body.hosts)}
     run = task_runs.run_task(by=caller(request), task_id=task_id, **asked)
     return Status(201, telling.run(request, run.id))
 
