@@ -162,13 +162,13 @@ def _welcome(world: World, data: Path) -> None:
     urls = [f"http://{host.address}:{world.kept.hello_port + host.shift}/" for host in world.hosts]
     print(
         f"""
-  Interlock answers on {world.platform.address}  (API: {world.platform.address}/api/v1/docs)
+  Open {world.platform.address}   (API: {world.platform.address}/api/v1/docs)
 
   Accounts, each with the password {PASSWORD}:
 {people}
 
   Six hosts run hello v1.0: curl {urls[0]} and so on to {urls[-1]}
-  An upgrade to v1.1 waits for bob's approval.
+  An upgrade to v1.1 waits in bob's inbox: sign in as bob, approve it, and watch it; as ann, let it go on.
 
   Data: {data}   (./dev demo --fresh starts over)
   Control-C ends the server and the hosts.

@@ -52,7 +52,7 @@ def around(request: HttpRequest) -> dict[str, Any]:
     return {
         "caller": caller,
         "theme": theme if theme in THEMES else "",
-        "places": functools.cache(lambda: _places(request, caller)),
+        "nav_places": functools.cache(lambda: _places(request, caller)),
         "waiting_count": functools.cache(lambda: waiting_for(by=caller) if caller else 0),
         "once_key": lambda: uuid4().hex,
     }
