@@ -7,7 +7,10 @@ import threading
 import structlog
 from django.db import connections
 
+from interlock.lifecycle.refused import Refused
 from interlock.notify import services
+from interlock.notify.addresses import Reach
+from interlock.notify.parcel import Parcel
 from interlock.notify.sending import Said, parcel_of, send
 from interlock.notify.services import Claimed
 
@@ -64,10 +67,16 @@ def send_one(message_id: int) -> Said | None:
 
 
 def carry(claimed: Claimed) -> Said:
-    row = claimed.row
-    reach = services.reach_of(row.channel)
-    parcel = parcel_of(
-        str(row.uid), row.event, row, row.channel.language, row.created_at,
-        project_id=row.project_id, run_id=row.run_id,
-    )  # fmt: skip
+    try:
+        reach, parcel = pack(claimed)
+    except Refused as refused:  # the vault's key is gone: it counts like a far side that is away
+        return Said(refused.code, "", 0.0)
     return send(reach, parcel)
+
+
+def pack(claimed: Claimed) -> tuple[Reach, Parcel]:
+    """All that the sending takes, so that it needs no database."""
+    row = claimed.row
+    more = {"project_id": row.project_id, "run_id": row.run_id}
+    parcel = parcel_of(str(row.uid), row.event, row, row.channel.language, row.created_at, **more)
+    return services.reach_of(row.channel), parcel

@@ -9,10 +9,12 @@ from typing import Any
 
 from interlock.lifecycle.fields import Choice, Fault, Filled, Flag, List, Text
 from interlock.lifecycle.filling import Unfilled, fill, values_of
+from interlock.lifecycle.refused import Refused
 from interlock.lifecycle.run.states import StepStatus
 from interlock.notify import delivery, queries, services
 from interlock.notify.events import LEVELS
 from interlock.notify.rendering import Story
+from interlock.notify.sending import Said, send
 from interlock.runs.kinds.base import SUCCEEDED, Declared, Outcome, Work
 
 # The step tries first; when its worker dies, whoever sends the other messages takes over.
@@ -79,8 +81,12 @@ async def _send(work: Work, name: str, message_id: int) -> bool:
         status = await work.in_database(lambda: queries.status_of(message_id))
         await work.say(f"{name}: {status}")
         return status == "sent"
-    # Off the loop: it may wait as long as a far side may hang.
-    said = await asyncio.to_thread(delivery.carry, claimed)
+    try:
+        packed = await work.in_database(lambda: delivery.pack(claimed))
+        # Off the loop: it may wait as long as a far side may hang.
+        said = await asyncio.to_thread(send, *packed)
+    except Refused as refused:
+        said = Said(refused.code, "", 0.0)
     await work.in_database(lambda: services.settle(claimed, said))
     text = "sent" if said.sent else f"not sent yet ({said.code}), and tried again"
     await work.say(f"{name}: {text} {said.text}".rstrip())

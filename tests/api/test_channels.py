@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.conf import settings
 
 from interlock.journal.models import Entry
 from interlock.journal.services import deliver_due
+from interlock.lifecycle.version import VersionStatus
 from interlock.vault.models import Secret
 from tests.api.conftest import Shop
 from tests.farside import far_side
@@ -124,6 +126,12 @@ def test_subscriptions_and_what_came_of_them(shop: Shop) -> None:
     assert shop.dee.delete(path) == {}
     wrong = {**asked, "events": ["run_ended"]}
     shop.dee.refused("POST", "/subscriptions", wrong, status=422, code="request_invalid")
+    task = shop.task()
+    of_task = {**asked, "service_id": None, "task_id": task["id"]}
+    shop.dee.post("/subscriptions", of_task)
+    assert [row["task"] for row in shop.cy.get("/subscriptions", task_id=task["id"])["items"]] == ["Say it"]
+    shop.dee.delete(f"/tasks/{task['id']}")
+    assert shop.cy.get("/subscriptions", task_id=task["id"])["items"] == []
     run = shop.command_run()
     deliver_due()
     (message,) = shop.cy.get("/messages", run_id=run["id"])["items"]
@@ -131,3 +139,26 @@ def test_subscriptions_and_what_came_of_them(shop: Shop) -> None:
     assert shop.cy.get(f"/messages/{message['id']}")["title"] == "Say hello: started"
     assert shop.cy.get("/messages", status="given_up")["items"] == []
     shop.sam.refused("GET", f"/messages/{message['id']}", status=404, code="message_not_known")
+
+
+def test_a_release_is_told_to_who_follows_its_service(shop: Shop) -> None:
+    other = {"project_id": shop.project, "name": "cart", "language": "go", "build_source": "upload"}
+    services = {"mine": shop.service, "its": shop.dee.post("/services", other)["id"]}
+    for name, service in services.items():
+        body = {
+            "project_id": shop.project,
+            "name": name,
+            "kind": "slack",
+            "address": "https://x.example.com/t0ken",
+        }
+        channel = shop.dee.post("/channels", body)["id"]
+        wanted = {"channel_id": channel, "project_id": shop.project, "service_id": service}
+        shop.dee.post("/subscriptions", {**wanted, "events": ["run_started", "build_failed"]})
+    shop.install("v1")
+    release = shop.release()
+    version = shop.version("v9", VersionStatus.FAILED)
+    deliver_due()
+    assert {(row["channel"], row["event"], row["link"]) for row in shop.cy.get("/messages")["items"]} == {
+        ("mine", "run_started", f"{settings.PUBLIC_URL}/releases/{release['id']}"),
+        ("mine", "build_failed", f"{settings.PUBLIC_URL}/versions/{version}"),
+    }

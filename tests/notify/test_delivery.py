@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
+from cryptography.fernet import Fernet
 from django.db import connections
 
 from interlock.notify import delivery, services
@@ -102,6 +105,17 @@ def test_a_channel_that_fails_rests_and_then_goes_on(cast: Cast, side: FarSide) 
     broken.refresh_from_db()
     assert (broken.failures, broken.rest_until, broken.said) == (0, None, "")
     assert states(broken) == [("a", "sent"), ("b", "sent")]
+
+
+def test_a_vault_without_its_key_is_like_a_channel_that_is_away(
+    cast: Cast, side: FarSide, settings: Any, tmp_path: Path
+) -> None:
+    channel = webhook(cast, side)
+    wait_for(channel, "a")
+    settings.KEY_FILE = tmp_path / "another.key"
+    settings.KEY_FILE.write_bytes(Fernet.generate_key())
+    assert delivery.work_off(channel.id) == 0
+    assert Message.objects.values_list("status", "error").get() == ("pending", "secret_unreadable")
 
 
 def test_what_does_not_arrive_for_a_day_is_given_up(cast: Cast, side: FarSide) -> None:
