@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import shutil
 import signal
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -228,3 +231,31 @@ async def _tried(link: Link, body: Body) -> BodyState | None:
         return await link.launch(body)
     except LinkLost:
         return None
+
+
+def runners(spec: HostSpec) -> list[str]:
+    """Processes of this machine that carry out bodies under the host's state directory."""
+    mark = f"{spec.state_dir}/bin/runner".encode()
+    found = []
+    for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if any(word.startswith(mark) for word in cmdline.read_bytes().split(b"\0")):
+                found.append(cmdline.parent.name)
+    return found
+
+
+def test_a_runner_whose_directory_was_cleared_away_leaves(here: HostSpec, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    body = Body(name(), b'while [ ! -e "$GATE" ]; do sleep 0.05; done', env={"GATE": str(gate)})
+
+    async def clear(link: Link) -> None:
+        await link.launch(body)
+        assert runners(here)
+        shutil.rmtree(here.state_dir)
+
+    with_link(here, clear)
+    gate.touch()
+    deadline = time.monotonic() + 10
+    while runners(here):
+        assert time.monotonic() < deadline, "it goes on for ever"
+        time.sleep(0.05)

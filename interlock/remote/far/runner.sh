@@ -21,7 +21,10 @@ started() {
 # has filled has no room for it: then over those of "body", which are there since the start.
 finish() {
   printf '%s\n' "$1" >"$d/status" && exit
-  until printf '%s\n' "$1" 1<>"$d/body"; do sleep 1; done
+  until printf '%s\n' "$1" 1<>"$d/body"; do
+    [ -d "$d" ] || exit # somebody has cleared the host: there is nobody left to tell
+    sleep 1
+  done
   exec ln -f "$d/body" "$d/status"
 }
 
