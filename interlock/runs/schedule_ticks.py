@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import structlog
+from django.db import InterfaceError, OperationalError
 
 from interlock.accounts.caller import Caller
 from interlock.accounts.rights import may
@@ -174,15 +175,15 @@ def _open_run(row: Schedule) -> int | None:
 
 
 def _postpone(schedule_id: int, error: Exception) -> None:
-    """Let the others go first, ever longer; then it is a person's."""
+    """Let the others go first, ever longer; then it is a person's, unless the database is what broke."""
     with writing():
         row = _take(schedule_id)
         if row is None:
             return
         row.failures += 1
-        pause = min(FIRST_PAUSE * 2 ** (row.failures - 1), LAST_PAUSE)
+        pause = min(FIRST_PAUSE * 2 ** min(row.failures - 1, 10), LAST_PAUSE)
         row.look_at = now() + timedelta(seconds=pause)
-        if row.failures >= MOST_FAILURES:
+        if row.failures >= MOST_FAILURES and not isinstance(error, OperationalError | InterfaceError):
             stop(row, "schedule_broken", error=type(error).__name__, count=row.failures)
         row.save(update_fields=[*_COLUMNS, "failures"])
 

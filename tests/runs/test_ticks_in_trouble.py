@@ -14,7 +14,7 @@ from interlock.fleet.services import create_environment, create_host, set_grants
 from interlock.journal.models import Entry
 from interlock.runs import schedule_ticks
 from interlock.runs.approvals import approve
-from interlock.runs.models import Run, Task, Tick
+from interlock.runs.models import Run, Schedule, Task, Tick
 from interlock.runs.schedule_ticks import fire_due, follow_clock
 from interlock.runs.schedules import resume_schedule
 from interlock.runs.task_edits import change_task, disable_task, enable_task
@@ -51,6 +51,33 @@ def test_who_dies_on_the_way_has_made_nothing(
         ("12:05", "skipped" if place == "append" else "started")
     ]
     assert Run.objects.count() == (place != "append")
+
+
+@pytest.mark.postgres
+def test_a_database_that_goes_away_on_the_way(
+    cast: Cast, task: Task, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off between the run and the commit: a later round, on a new connection, makes it."""
+    every_five(cast, task)
+    clock.shift(FIVE)
+
+    def cut_off(*_: object, **__: object) -> None:
+        assert Run.objects.count() == 1
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(schedule_ticks, "_record", cut_off)
+        fire_due()
+    assert not Run.objects.exists() and fresh().failures == 1
+    Schedule.objects.update(failures=9999)  # a database that flaps all day stops nobody's schedules
+    with monkeypatch.context() as patch:
+        patch.setattr(schedule_ticks, "_record", cut_off)
+        clock.shift(60)
+        fire_due()
+    clock.shift(60)
+    fire_due()
+    assert fresh().failures == 0 and told() == [("12:05", "started", "")]
 
 
 def test_an_owner_who_is_gone_or_has_lost_the_right_stops_it(cast: Cast, task: Task, clock: Any) -> None:
