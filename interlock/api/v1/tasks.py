@@ -100,7 +100,7 @@ def change_task(request: HttpRequest, task_id: PathId, body: TaskChange) -> Task
 
 @router.delete("/tasks/{int:task_id}", response=Nothing)
 def delete_task(request: HttpRequest, task_id: PathId) -> Nothing:
-    """Its runs stay, with what they were made from."""
+    """Its runs stay, with what they were made from. Its schedules go with it."""
     task_edits.delete_task(by=caller(request), task_id=task_id)
     return Nothing()
 
