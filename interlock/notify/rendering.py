@@ -64,6 +64,7 @@ TITLES: Mapping[str, Promise | str] = {
     "run_held": _("%(title)s: needs a person"),
     "approval_opened": _("%(title)s: waits for approval"),
     "approval_due": _("%(title)s: the time to approve runs out"),
+    "schedule_skipped": _("%(title)s: a time passed without a run"),
     "schedule_stopped": _("%(title)s: the schedule was stopped"),
     "build_succeeded": _("%(title)s: built"),
     "build_failed": _("%(title)s: the build failed"),

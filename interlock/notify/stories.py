@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from interlock.notify.events import FOLLOWS
 from interlock.notify.rendering import Story
 from interlock.runs import queries, waiting
 from interlock.runs.participants import participant_of
+from interlock.runs.schedule_queries import schedule as find_schedule
 
 
 @dataclass(frozen=True)
@@ -147,21 +149,28 @@ def _of_version(event: str, entry: EntryView) -> Told | None:
     )
 
 
-def _of_schedule(event: str, entry: EntryView) -> Told:
-    task_id = entry.facts.get("task_id")
-    story = Story(
-        title=str(entry.facts.get("name", "")) or str(entry.subject_id),
-        page=f"/tasks/{task_id}" if isinstance(task_id, int) else "",
-        project=_project_name(entry.project_id),
-        by=entry.actor.name,
-        reason=entry.reason,
-    )
+def _of_schedule(event: str, entry: EntryView) -> Told | None:
+    try:
+        row = find_schedule(by=SYSTEM_CALLER, schedule_id=entry.subject_id)
+    except Refused:
+        return None
+    facts = entry.facts
+    if event == "schedule_skipped":
+        inner = entry.facts.get("facts")
+        facts = inner if isinstance(inner, Mapping) else {}
+        if row.status == "stopped":
+            return None  # which says more
     return Told(
         event=event,
         key=f"entry:{entry.id}",
-        story=story,
+        story=Story(
+            title=row.name,
+            page=f"/tasks/{row.task_id}",
+            project=_project_name(entry.project_id),
+            why=(entry.reason, facts) if entry.reason else None,
+        ),
         project_id=entry.project_id,
-        task_id=task_id if isinstance(task_id, int) else None,
+        task_id=row.task_id,
     )
 
 

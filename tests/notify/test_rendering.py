@@ -37,6 +37,7 @@ WANTED = {
                         ["需要票数：2", "bob, cy", "2026-11-21 18:30 UTC，届时视为拒绝"]),
     "approval_due": (["Until 2026-11-21 18:30 UTC"], ["截止 2026-11-21 18:30 UTC"]),
     "approval_decided": (["By bob"], ["操作人：bob"]),
+    "schedule_skipped": (["Project: shop"], ["项目：shop"]),
     "schedule_stopped": (["not on a Friday"], ["not on a Friday"]),
     "build_succeeded": (["Project: shop"], ["项目：shop"]),
     "build_failed": (["Project: shop"], ["项目：shop"]),

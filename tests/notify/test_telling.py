@@ -9,8 +9,8 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from interlock.journal.actor import SYSTEM
-from interlock.journal.services import NewEntry, append, deliver_due
+from interlock.accounts.services import set_roles
+from interlock.journal.services import deliver_due
 from interlock.lifecycle.refused import Refused
 from interlock.lifecycle.run.events import StepEnded
 from interlock.lifecycle.run.plan import Key, StepPlan
@@ -23,7 +23,11 @@ from interlock.runs import approvals
 from interlock.runs.engine.apply import apply
 from interlock.runs.engine.claims import claim_step
 from interlock.runs.kinds import base
+from interlock.runs.schedule_ticks import fire_due
+from interlock.runs.schedules import create_schedule
 from interlock.runs.services import give_up, start, stop
+from interlock.runs.task_edits import create_task
+from interlock.runs.templates import create_template
 from tests.cast import Cast, make_cast
 from tests.farside import FarSide
 from tests.notify.conftest import webhook
@@ -123,14 +127,27 @@ def test_only_what_is_wanted_goes_where_it_is_wanted(cast: Cast, side: FarSide) 
     assert len(told(channel=other)) == 1
 
 
-def test_builds_are_told_as_versions_and_schedules_by_name(cast: Cast, side: FarSide) -> None:
+def test_builds_are_told_as_versions_only(cast: Cast, side: FarSide) -> None:
     subscribe(by=cast.dee, channel_id=webhook(cast, side).id, events=ALL, project_id=cast.project_id)
     run = make_run(cast, plan_of(WORK), origin="build", start=False)
     start(run_id=run.id, by=cast.ann)
-    append(NewEntry(SYSTEM, "schedule", 3, "schedule.stopped", project_id=cast.project_id,
-                    reason="failed three times", facts={"name": "Nightly", "task_id": 9}))  # fmt: skip
-    assert told() == [("schedule_stopped", "Nightly: the schedule was stopped")]
-    assert "failed three times" in Message.objects.get().text
+    assert told() == []
+
+
+def test_a_schedule_that_starts_no_more_runs(cast: Cast, side: FarSide) -> None:
+    text = "stages: [{name: a, kind: wait, seconds: 1}]"
+    template = create_template(by=cast.dee, project_id=cast.project_id, name="Wait", text=text)
+    task = create_task(by=cast.dee, project_id=cast.project_id, template_id=template.pk, name="Wait")
+    channel = webhook(cast, side)
+    subscribe(by=cast.dee, channel_id=channel.id, events=ALL, project_id=cast.project_id, task_id=task.pk)
+    nightly = create_schedule(by=cast.dee, task_id=task.pk, name="Nightly", kind="cron", cron="0 2 * * *")
+    set_roles(by=cast.root, person_id=int(cast.dee.id), project_id=cast.project_id, roles=[])
+    with time_machine.travel(nightly.next_at + timedelta(seconds=1)):
+        assert fire_due() == 1
+        assert told() == [("schedule_stopped", "Nightly: the schedule was stopped")]
+    message = Message.objects.get()
+    assert "It ran as dee, who may not run tasks here any more" in message.text
+    assert message.link.endswith(f"/tasks/{task.pk}")
 
 
 def test_who_may_subscribe_whom_to_what(cast: Cast, side: FarSide) -> None:

@@ -29,6 +29,7 @@ Event = Literal[
     "approval_opened",
     "approval_due",
     "approval_decided",
+    "schedule_skipped",
     "schedule_stopped",
     "build_succeeded",
     "build_failed",
