@@ -53,9 +53,16 @@ class Window:
         os.write(self._line, text.encode())
 
     def end(self) -> int:
-        while self._take(SECONDS):
-            pass
+        limit = time.monotonic() + SECONDS
+        while self._take(0.5) is not None:
+            assert time.monotonic() < limit, f"it does not end:\n{self.shown}"
         return self.process.wait(SECONDS)
+
+
+def _at_the_terminal() -> None:
+    ioctl(0, termios.TIOCSCTTY, 0)
+    # Tests that a shell has put into the background were told to overlook Control-C, and would hand it down.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextmanager
@@ -75,7 +82,7 @@ def window(terminal: Terminal, *words: str) -> Iterator[Window]:
     command = [sys.executable, "-m", "interlock_cli", *words]
     process = subprocess.Popen(
         command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True,
-        preexec_fn=lambda: ioctl(0, termios.TIOCSCTTY, 0),
+        preexec_fn=_at_the_terminal,
     )  # fmt: skip
     os.close(theirs)
     try:
