@@ -46,7 +46,7 @@ def schedules(
     status: str | None = None,
     search: str = "",
 ) -> QuerySet[Any]:
-    """Newest first, with their tasks and the last tick's ``last_at``, ``last_status``, ``last_run_id``."""
+    """Newest first, with their tasks and what became of the last tick, as ``last_at``, ``last_status`` ..."""
     rows = Schedule.objects.select_related("task")
     visible = visible_projects(by)
     if visible is not None:
@@ -60,6 +60,9 @@ def schedules(
         last_at=Subquery(last.values("at")),
         last_status=Subquery(last.values("status")),
         last_run_id=Subquery(last.values("run_id")),
+        last_run_status=Subquery(last.values("run__status")),
+        last_code=Subquery(last.values("code")),
+        last_facts=Subquery(last.values("facts")),
     ).order_by("-id")
 
 

@@ -37,6 +37,7 @@ PLACES = (
     Place("runs", _("Runs"), "activity", key="r"),
     Place("approvals", _("Approvals"), "inbox", key="a"),
     Place("tasks", _("Tasks"), "list-checks", key="t"),
+    Place("schedules", _("Schedules"), "calendar-clock", key="d"),
     Place("templates", _("Templates"), "workflow", key="m"),
     Place("hosts", _("Hosts"), "server", key="h"),
     Place("secrets", _("Secrets"), "key-round", right="configure", key="c"),

@@ -11,6 +11,7 @@ Label = Promise | str
 
 STATUSES: dict[str, Label] = {
     "absent": _("absent"),
+    "active": _("active"),
     "approved": _("approved"),
     "building": _("building"),
     "canceled": _("canceled"),
@@ -18,9 +19,11 @@ STATUSES: dict[str, Label] = {
     "deleting": _("deleting"),
     "disabled": _("disabled"),
     "duplicate": _("duplicate"),
+    "ended": _("ended"),
     "excluded": _("excluded"),
     "expired": _("expired"),
     "failed": _("failed"),
+    "given_up": _("given up"),
     "half_done": _("half done"),
     "install_failed": _("install failed"),
     "installing": _("installing"),
@@ -34,7 +37,10 @@ STATUSES: dict[str, Label] = {
     "revert_failed": _("revert failed"),
     "reverting": _("reverting"),
     "running": _("running"),
+    "sent": _("sent"),
     "skipped": _("skipped"),
+    "started": _("started"),
+    "stopped": _("stopped"),
     "stopping": _("stopping"),
     "succeeded": _("succeeded"),
     "success": _("success"),
@@ -52,6 +58,7 @@ STATUSES: dict[str, Label] = {
 _GOOD, _BAD, _LIVE, _WAIT, _CALM = "good", "bad", "live", "wait", "calm"
 LOOKS: dict[str, tuple[str, str]] = {
     "absent": (_CALM, "circle-dashed"),
+    "active": (_GOOD, "circle-check"),
     "approved": (_GOOD, "circle-check"),
     "building": (_LIVE, "loader-circle"),
     "canceled": (_CALM, "ban"),
@@ -59,9 +66,11 @@ LOOKS: dict[str, tuple[str, str]] = {
     "deleting": (_LIVE, "loader-circle"),
     "disabled": (_CALM, "circle-off"),
     "duplicate": (_CALM, "copy"),
+    "ended": (_CALM, "circle-dot"),
     "excluded": (_CALM, "circle-slash"),
     "expired": (_BAD, "timer-off"),
     "failed": (_BAD, "circle-x"),
+    "given_up": (_BAD, "circle-x"),
     "half_done": (_BAD, "circle-dot-dashed"),
     "install_failed": (_BAD, "circle-x"),
     "installing": (_LIVE, "loader-circle"),
@@ -75,7 +84,10 @@ LOOKS: dict[str, tuple[str, str]] = {
     "revert_failed": (_BAD, "circle-x"),
     "reverting": (_LIVE, "loader-circle"),
     "running": (_LIVE, "loader-circle"),
+    "sent": (_GOOD, "circle-check"),
     "skipped": (_CALM, "circle-slash"),
+    "started": (_CALM, "circle-play"),
+    "stopped": (_BAD, "octagon-x"),
     "stopping": (_WAIT, "octagon-minus"),
     "succeeded": (_GOOD, "circle-check"),
     "success": (_GOOD, "circle-check"),
@@ -131,6 +143,17 @@ VERSION_RULES: dict[str, Label] = {
     "tag": _("the tag that is built"),
 }
 
+MISFIRES: dict[str, Label] = {
+    "skip": _("Leave it out"),
+    "once": _("Make up for it once, however late"),
+}
+
+OVERLAPS: dict[str, Label] = {
+    "skip": _("Leave this time out"),
+    "queue": _("Wait for the end of that run"),
+    "allow": _("Run all the same"),
+}
+
 TABLES: dict[str, dict[str, Label]] = {
     "status": STATUSES,
     "action": ACTIONS,
@@ -144,6 +167,8 @@ TABLES: dict[str, dict[str, Label]] = {
     "source": SOURCES,
     "origin": run_words.ORIGINS,
     "error": run_words.ERRORS,
+    "misfire": MISFIRES,
+    "overlap": OVERLAPS,
 }
 
 

@@ -9,9 +9,11 @@ from interlock.accounts.caller import Caller
 from interlock.accounts.rights import may
 from interlock.catalog import queries as catalog
 from interlock.fleet import queries as fleet
+from interlock.notify.queries import channels
 from interlock.releases.queries import releases
 from interlock.runs import template_queries
 from interlock.runs.queries import list_runs
+from interlock.runs.schedule_queries import schedules
 from interlock.vault.queries import secrets
 
 Names = Mapping[int, str]
@@ -35,6 +37,7 @@ def _instances(by: Caller, ids: set[int]) -> Names:
 
 
 READERS: dict[str, Callable[[Caller, set[int]], Names]] = {
+    "channel": _named(channels),
     "credential": _named(fleet.credentials),
     "environment": _named(fleet.environments),
     "group": _named(fleet.groups),
@@ -44,6 +47,7 @@ READERS: dict[str, Callable[[Caller, set[int]], Names]] = {
     "project": _named(accounts.projects),
     "release": _named(releases, "run__title"),
     "run": _named(list_runs, "title"),
+    "schedule": _named(schedules),
     "secret": _named(secrets),
     "service": lambda by, ids: catalog.names_of(by=by, service_ids=ids),
     "task": _named(template_queries.tasks),

@@ -46,7 +46,9 @@ def said(root: Path) -> dict[str | tuple[str, str], str]:
 
 def said_by_template(source: str) -> Iterator[str | tuple[str, str]]:
     """Django writes a template's messages as calls of gettext; Babel reads those."""
-    calls = io.BytesIO(templatize(source).encode())
+    # How a template is indented would be a fault of Python's.
+    lines = (line.lstrip() for line in templatize(source).splitlines())
+    calls = io.BytesIO("\n".join(lines).encode())
     for _line, name, message, _comments in extract_python(calls, list(MARKERS), [], {}):
         yield message if MARKERS.get(name) == 1 and isinstance(message, str) else tuple(message[:2])
 

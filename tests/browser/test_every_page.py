@@ -55,6 +55,8 @@ PAGES = [
     "/templates/new",
     "/tasks",
     "/tasks/new",
+    "/schedules",
+    "/schedules/new",
 ]
 
 

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from interlock.accounts.models import Token
 from interlock.fleet.models import Host
-from interlock.runs.models import Step
+from interlock.runs.models import Schedule, Step, Task
 from interlock.vault.models import Secret
 from tests.api.conftest import make_shop
 from tests.crowd import Crowd
@@ -56,6 +56,10 @@ PAGES = [
     "/runs/{run}/_parts?view=table",
     "/approvals",
     "/approvals/_count",
+    "/schedules",
+    "/schedules/{schedule}",
+    "/schedules/{schedule}/edit",
+    "/tasks/{task}",
 ]
 MOST = 24  # for any page, with who asks and what stands around it
 # A plan is worked out against everything that is there now.
@@ -86,6 +90,8 @@ def test_a_page_costs_the_same_with_ten_rows_and_with_a_thousand() -> None:
             "environment": shop.environment,
             "version": shop.versions["v1"],
             "release": release["id"],
+            "schedule": Schedule.objects.filter(name="crowd-0").get().id,
+            "task": Task.objects.filter(name="crowd-0").get().id,
             "secret": Secret.objects.filter(name="crowd-0").get().id,
         }
         counts.append({page: _queries(visitor, page.format(**ids)) for page in PAGES})

@@ -16,14 +16,17 @@ from interlock.lifecycle.template.template import Template
 from interlock.runs import task_edits, task_runs
 from interlock.runs import template_queries as queries
 from interlock.runs.queries import list_runs
+from interlock.runs.schedule_queries import schedules
 from interlock.runs.templates import read_text
 from interlock.web.door import PageRequest, once, signed_in
 from interlock.web.forms import refuse
 from interlock.web.pages.hosts import number
 from interlock.web.pages.task_forms import HostsForm, TaskForm, initial_of
 from interlock.web.paging import part_of
+from interlock.web.timing import when_of
 from interlock.words import sentence
 
+SHOWN = 20  # runs and schedules on the task's own page
 FIELDS = {
     "title_unfit": "name",
     "name_taken": "name",
@@ -88,13 +91,13 @@ def new(request: PageRequest) -> HttpResponse:
         )
         return reverse("task", args=[row.pk])
 
-    if request.method == "POST" and (done := _sent(request, form, act)):
+    if request.method == "POST" and (done := sent(request, form, act)):
         return done
     facts = {"form": form, "template": view.row, "needs_hosts": template.needs_hosts}
     return render(request, "web/task_form.html", facts, status=422 if request.method == "POST" else 200)
 
 
-def _sent(request: PageRequest, form: HostsForm, act: Any) -> HttpResponse | None:
+def sent(request: PageRequest, form: HostsForm, act: Any) -> HttpResponse | None:
     if not form.is_valid():
         return None
     try:
@@ -106,7 +109,7 @@ def _sent(request: PageRequest, form: HostsForm, act: Any) -> HttpResponse | Non
     return None
 
 
-def _template_of(task: Any) -> Template:
+def template_of(task: Any) -> Template:
     view = queries.newest_of(task)
     if view is None:
         raise Refused("template_unreadable", name=task.template.name)
@@ -119,7 +122,7 @@ def edit(request: PageRequest, task_id: int) -> HttpResponse:
     by = request.caller
     task = queries.task(by=by, task_id=task_id)
     require(by, "configure", task.project_id)
-    template = _template_of(task)
+    template = template_of(task)
     first = {**initial_of(task.values, task.hosts), "name": task.name, "description": task.description}
     form = TaskForm(request.POST or None, by=by, template=template, project_id=task.project_id, initial=first)
 
@@ -134,7 +137,7 @@ def edit(request: PageRequest, task_id: int) -> HttpResponse:
         task_edits.change_task(by=by, task_id=task_id, changes=changes, version=seen)
         return reverse("task", args=[task_id])
 
-    if request.method == "POST" and (done := _sent(request, form, act)):
+    if request.method == "POST" and (done := sent(request, form, act)):
         return done
     facts = {
         "form": form,
@@ -161,16 +164,19 @@ def one(request: PageRequest, task_id: int) -> HttpResponse:
         "values": values,
         "outline": template.outline() if template else [],
         "needs_hosts": template.needs_hosts if template else False,
-        "selector": _selector_words(task.hosts),
-        "runs": list_runs(by=by, origin="task", origin_id=task_id)[:20],
+        "selector": selector_words(task.hosts),
+        "runs": list_runs(by=by, origin="task", origin_id=task_id)[:SHOWN],
         "may_run": may(by, "operate", task.project_id),
         "configures": may(by, "configure", task.project_id),
         "project": projects(by=by).filter(id=task.project_id).first(),
+        "schedules": [
+            {"row": row, "when": when_of(row)} for row in schedules(by=by, task_id=task_id)[:SHOWN]
+        ],
     }
     return render(request, "web/task.html", facts)
 
 
-def _selector_words(hosts: Any) -> list[tuple[str, str]]:
+def selector_words(hosts: Any) -> list[tuple[str, str]]:
     """What is narrowed by; nothing means all of the project's."""
     selector = hosts or {}
     labels = " ".join(f"{name}={value}" for name, value in (selector.get("labels") or {}).items())
@@ -190,7 +196,7 @@ def run(request: PageRequest, task_id: int) -> HttpResponse:
     by = request.caller
     task = queries.task(by=by, task_id=task_id)
     require(by, "operate", task.project_id)
-    template = _template_of(task)
+    template = template_of(task)
     first = initial_of(task.values, task.hosts)
     form = HostsForm(
         request.POST or None, by=by, template=template, project_id=task.project_id, initial=first
