@@ -41,6 +41,7 @@ PLACES = (
     Place("templates", _("Templates"), "workflow", key="m"),
     Place("hosts", _("Hosts"), "server", key="h"),
     Place("secrets", _("Secrets"), "key-round", right="configure", key="c"),
+    Place("channels", _("Channels"), "megaphone", key="n"),
     Place("people", _("People"), "users", key="p"),
     Place("journal", _("Journal"), "scroll-text", key="j"),
 )

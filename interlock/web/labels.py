@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from interlock.web import acts, run_words, stages
+from interlock.web import acts, channel_words, run_words, stages
 
 Label = Promise | str
 
@@ -167,6 +167,8 @@ TABLES: dict[str, dict[str, Label]] = {
     "source": SOURCES,
     "origin": run_words.ORIGINS,
     "error": run_words.ERRORS,
+    "channel_kind": channel_words.KINDS,
+    "event": channel_words.EVENTS,
     "misfire": MISFIRES,
     "overlap": OVERLAPS,
 }

@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from interlock.web.pages import (
     approvals,
+    channels,
     design,
     home,
     host_import,
@@ -134,6 +135,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("schedules/<int:schedule_id>", schedules.one, name="schedule"),
     path("schedules/<int:schedule_id>/edit", schedules.edit, name="schedule-edit"),
     path("schedules/<int:schedule_id>/change", schedules.change, name="schedule-change"),
+    path("channels", channels.listed, name="channels"),
+    path("channels/new", channels.new, name="channel-new"),
+    path("channels/<int:channel_id>", channels.one, name="channel"),
+    path("channels/<int:channel_id>/edit", channels.edit, name="channel-edit"),
+    path("channels/<int:channel_id>/test", channels.test, name="channel-test"),
+    path("channels/<int:channel_id>/change", channels.change, name="channel-change"),
+    path("channels/<int:channel_id>/subscribe", channels.subscribe, name="subscribe"),
+    path("channels/subscriptions/<int:subscription_id>/delete", channels.unsubscribe, name="unsubscribe"),
     path("me", me.page, name="me"),
     path("me/password", me.change_password, name="password-change"),
     path("me/tokens", me.make_token, name="token-make"),

@@ -55,6 +55,8 @@ PAGES = [
     "/templates/new",
     "/tasks",
     "/tasks/new",
+    "/channels",
+    "/channels/new",
     "/schedules",
     "/schedules/new",
 ]

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from interlock.accounts.models import Token
 from interlock.fleet.models import Host
+from interlock.notify.models import Channel
 from interlock.runs.models import Schedule, Step, Task
 from interlock.vault.models import Secret
 from tests.api.conftest import make_shop
@@ -56,6 +57,10 @@ PAGES = [
     "/runs/{run}/_parts?view=table",
     "/approvals",
     "/approvals/_count",
+    "/channels",
+    "/channels/new",
+    "/channels/{channel}",
+    "/channels/{channel}/edit",
     "/schedules",
     "/schedules/{schedule}",
     "/schedules/{schedule}/edit",
@@ -90,6 +95,7 @@ def test_a_page_costs_the_same_with_ten_rows_and_with_a_thousand() -> None:
             "environment": shop.environment,
             "version": shop.versions["v1"],
             "release": release["id"],
+            "channel": Channel.objects.filter(name="crowd-0").get().id,
             "schedule": Schedule.objects.filter(name="crowd-0").get().id,
             "task": Task.objects.filter(name="crowd-0").get().id,
             "secret": Secret.objects.filter(name="crowd-0").get().id,
