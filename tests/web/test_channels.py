@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from interlock.notify.models import Channel, Message, Subscription
 from interlock.vault.services import reveal
+from interlock.web.door import kept_form
 from tests.cast import Cast, make_cast
 from tests.farside import FarSide
 from tests.notify.conftest import KEY, PATH, side, webhook
@@ -52,6 +54,13 @@ def test_faults_are_at_their_fields_and_the_address_is_asked_for_again(cast: Cas
     page = text(answer)
     assert EVIL not in page and "&lt;script&gt;" in page
     assert "t0ken" not in page and "short-key" not in page and "once more" in page
+
+
+def test_an_address_does_not_outlive_the_session_it_was_written_in(cast: Cast) -> None:
+    answer = Client().post("/channels/new", form(cast, secret_signing_key="a-key-to-sign-with"))
+    kept = kept_form(answer.context["kept"])
+    assert answer.status_code == 401 and kept is not None
+    assert {name for name, _value in kept["fields"]} == {"project", "name", "kind", "language"}
 
 
 def test_the_far_side_is_told_at_once_and_what_it_said_is_shown(cast: Cast, side: FarSide) -> None:
