@@ -38,7 +38,7 @@ class Follower:
         while True:
             async with shells.one_to_follow() as shell:
                 mark = secrets.token_hex(16)
-                shell.begin(orders.follow(self.body_id, self._source, mark), mark)
+                shell.begin(orders.follow(self.body_id, self._source, mark), mark, follows=True)
                 state = await self._first(shell)
                 if state.status is not BodyStatus.running:
                     await self._rest(shell, state)

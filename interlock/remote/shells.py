@@ -49,6 +49,7 @@ class Shell:
         self._skips: deque[bytes] = deque()  # marks of commands left early: all before them is dropped
         self._line = bytearray()
         self._replies: deque[list[str]] = deque()
+        self._overs = self._stale = 0  # ends of follows still to be told; of these, from before this command
         self._mark = b""
         self._paused = False
         self._changed = asyncio.Event()
@@ -100,7 +101,15 @@ class Shell:
         else:
             # A program may have left its last line open: the reply follows on the same line.
             self.noise += line[:at]
-            self._replies.append(line[at + len(self._prefix) :].decode(errors="replace").split(" "))
+            self._take_reply(line[at + len(self._prefix) :].decode(errors="replace").split(" "))
+
+    def _take_reply(self, words: list[str]) -> None:
+        """A follow may tell of the end twice, and late; it is no answer to the next command then."""
+        if words[0] == "over":
+            self._overs -= 1
+            self._stale = max(0, self._stale - 1)
+        elif not self._stale:
+            self._replies.append(words)
 
     def feed_end(self, reason: str) -> None:
         if self._over is None:
@@ -116,12 +125,14 @@ class Shell:
     def said(self) -> str:
         return self.noise.decode(errors="replace").strip()
 
-    def begin(self, text: str, mark: str = "") -> None:
-        """Sends commands. With a mark, the stdout up to that mark is theirs."""
+    def begin(self, text: str, mark: str = "", *, follows: bool = False) -> None:
+        """Sends commands. With a mark, the stdout up to that mark is theirs. A follow says when it's over."""
         if self._over is not None or self._wire is None:
             raise LinkLost("shell_ended", self._over or "")
         self.noise.clear()
         self._replies.clear()
+        self._stale = self._overs
+        self._overs += follows
         if mark:
             self.drop_the_rest()
             self._mark, self.marked = mark.encode(), False

@@ -144,12 +144,12 @@ def test_a_package_is_uploaded(shop: Shop, visit: Visit, settings: Any, tmp_path
 
 
 def test_versions_say_where_they_run_and_why_they_failed(shop: Shop, visit: Visit) -> None:
-    failed = shop.add_version("v9", VersionStatus.FAILED)
+    failed = shop.add_version("never-ready", VersionStatus.FAILED)
     Version.objects.filter(pk=failed).update(reason="version_name_taken:v1")
     told = main_of(visit("ann").get(f"/services/{shop.service_id}"))
     assert "Another version of this service is already called v1." in told
     assert "3 hosts" in told
-    assert "v9" not in main_of(visit("ann").get(f"/services/{shop.service_id}?status=success"))
+    assert "never-ready" not in main_of(visit("ann").get(f"/services/{shop.service_id}?status=success"))
     where = main_of(visit("ann").get(f"/versions/{shop.versions['v1']}"))
     assert "live-1" in where
 

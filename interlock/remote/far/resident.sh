@@ -259,6 +259,8 @@ il_follow() {
     il_watch_log "$il_from"
   fi
   printf %s "$3"
+  # Whoever reported in the background has said all by now: what the next command is told is its own.
+  il_say over
 }
 
 # The end of il_d, reported in the background
