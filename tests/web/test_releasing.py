@@ -27,7 +27,7 @@ def fields(html: str) -> dict[str, Any]:
         if not name or (kind in ("radio", "checkbox") and not re.search(r"\schecked", tag)):
             continue
         value = given.get("value", "on" if kind == "checkbox" else "")
-        found[name] = [*found[name], value] if name in ("host", "people") and name in found else value
+        found[name] = [*found.get(name, ()), value] if name in ("host", "people") else value
     for name, options in re.findall(r'<select[^>]*name="(\w+)"[^>]*>(.*?)</select>', form, re.S):
         chosen = re.search(r'<option value="([^"]*)" selected', options)
         found[name] = chosen[1] if chosen else ""
